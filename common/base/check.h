@@ -13,8 +13,8 @@ namespace rayd {
 
 }  // namespace rayd
 
-#define RAY_CHECK(condition)                                                     \
-  do {                                                                           \
-    if (!(condition)) [[unlikely]]                                               \
-      ::rayd::check_failed(#condition, __FILE__, __LINE__);                      \
+#define RAY_CHECK(condition)                                \
+  do {                                                      \
+    if (!(condition)) [[unlikely]]                          \
+      ::rayd::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)

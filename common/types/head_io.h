@@ -1,0 +1,166 @@
+// The inbox and the actions of the head core.
+//
+// An action with `after` > 0 leaves only when the journal has committed that record: no message of
+// the head depends on an uncommitted row (protocols.md P3 invariant v).
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/random.h"
+#include "common/types/head_messages.h"
+
+namespace rayd {
+
+// ---- what is journalled: keyed rows, latest wins; an empty row deletes
+// ------------------------------
+
+struct JobRow {
+  JobId job;
+  std::string name;
+  std::string workload;
+  std::string name_space;
+  JobState state = JobState::kPending;
+  NodeId node;
+  uint32_t attempt = 0;
+  int32_t retries_left = 0;
+  std::string result_json;  // set when succeeded
+  ErrorRef error;           // set when failed
+  int64_t submitted_unix_ms = 0;
+  int64_t ended_unix_ms = 0;
+  ClientId driver;  // a driver outside the cluster; {0,0}: a submitted workload
+};
+struct ActorRow {
+  ActorInfo info;
+  NodeId owner;
+  std::vector<Arg> args;  // resolved; journalled for detached actors
+  std::vector<Value> values;
+};
+struct ModuleRow {
+  std::string name;
+  ImageHash hash;
+  std::string file_name;
+  std::string description_json;  // functions, classes, workloads (rayd-worker --describe)
+};
+struct NodeRow {
+  NodeId node;
+  std::string name;
+  NodeState state = NodeState::kAlive;
+};
+struct MembershipRow {
+  uint64_t epoch = 0;
+  uint64_t m = 0;
+  uint32_t next_node = 1;
+  uint32_t next_job = 1;
+  uint64_t settled = 0;
+};
+using JournalRow = std::variant<JobRow, ActorRow, ModuleRow, NodeRow, MembershipRow>;
+
+// ---- inputs
+// ---------------------------------------------------------------------------------------
+
+struct HeadTick {};
+/// A node's session is open: in process, or (a later issue) over TLS.
+struct NodeConnected {
+  uint64_t session = 0;
+};
+struct NodeDisconnected {
+  NodeId node;
+};
+struct FromNode {
+  NodeId node;
+  NodeToHead message;
+};
+/// A new node asks for its ordinal; its session is told by Welcome.
+struct NodeJoins {
+  uint64_t session = 0;
+  Announce announce;
+};
+/// The journal holds every record up to `number`.
+struct Committed {
+  uint64_t number = 0;
+};
+/// From the control lane. Replies carry the same `request`.
+struct SubmitJob {
+  uint64_t request = 0;
+  OperationId operation;
+  std::string name;
+  std::string workload;  // registered name, already resolved
+  std::string name_space;
+  TemplateRef root;       // kJobRoot: function = the workload's entry
+  std::vector<Arg> args;  // one: the parameters as JSON text
+  int32_t retries = 0;
+  int64_t now_unix_ms = 0;
+  enum class QueueIfInfeasible : bool { kNo, kYes };
+  QueueIfInfeasible queue = QueueIfInfeasible::kNo;
+};
+struct CancelJob {
+  uint64_t request = 0;
+  JobId job;
+  int64_t now_unix_ms = 0;
+  enum class Force : bool { kNo, kYes };
+  Force force = Force::kNo;
+};
+struct PutModule {
+  uint64_t request = 0;
+  ModuleRow row;
+};
+struct RemoveModule {
+  uint64_t request = 0;
+  std::string name;
+};
+
+using HeadInput = std::variant<HeadTick, NodeConnected, NodeDisconnected, FromNode, NodeJoins,
+                               Committed, SubmitJob, CancelJob, PutModule, RemoveModule>;
+
+// ---- actions
+// --------------------------------------------------------------------------------------
+
+struct ToNode {
+  NodeId node;
+  HeadToNode message;
+};
+struct ToJoiner {
+  uint64_t session = 0;
+  Welcome welcome;
+};
+struct Append {
+  uint64_t number = 0;
+  JournalRow row;
+};
+/// The answer to a control-lane request.
+struct RequestReply {
+  uint64_t request = 0;
+  ErrorRef error;
+  JobId job;
+};
+/// A job's row changed: `submit` and `wait` that follow it are told.
+struct JobChanged {
+  JobRow row;
+};
+struct HeadEvent {
+  std::string name;
+  std::string text;
+};
+struct HeadAction {
+  uint64_t after = 0;  // leaves when Committed(after); 0: at once
+  std::variant<ToNode, ToJoiner, Append, RequestReply, JobChanged, HeadEvent> what;
+};
+
+struct HeadContext {
+  Time now;
+  Random& random;
+  std::vector<HeadAction>& out;
+};
+
+struct HeadOptions {
+  Duration suspect_after = Duration::seconds(2);
+  Duration dead_after = Duration::millis(4'500);
+  Duration restart_backoff = Duration::millis(100);
+  Duration restart_backoff_max = Duration::seconds(10);
+};
+
+}  // namespace rayd

@@ -1,0 +1,80 @@
+// Snapshot: what one node knows, as plain values: for the shell's verbs and for the checker of the
+// simulator, which compares the snapshots of all nodes with the protocol's invariants.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/types/node_io.h"
+
+namespace rayd::node {
+
+struct ObjectSnapshot {
+  ObjectId object;
+  uint64_t local = 0;  // own part's and clients' references, pins, holds
+  uint64_t seen = 0;   // foreign objects: grants received, unreleased
+  std::vector<std::pair<NodeId, uint64_t>> grants;           // own objects
+  std::vector<std::pair<ClientId, uint64_t>> client_grants;  // counted inside `local`
+  Value::Kind kind = Value::Kind::kNone;
+  uint64_t size = 0;
+  std::vector<NodeId> nodes;
+  std::vector<ObjectId> contains;
+};
+
+enum class TaskPhase : uint8_t { kWaitingForArguments, kQueued, kAssigned, kFinished };
+
+struct TaskSnapshot {
+  TaskId task;
+  JobId job;
+  std::string name;
+  TaskPhase phase = TaskPhase::kWaitingForArguments;
+  NodeId node;  // kAssigned
+  uint32_t attempt = 0;
+  std::string pending_reason;  // for people: what it waits for, and the cure if it is infeasible
+  enum class Infeasible : bool { kNo, kYes };
+  Infeasible infeasible = Infeasible::kNo;
+};
+
+enum class WorkerPhase : uint8_t { kStarting, kIdle, kBusy, kBlocked, kActor, kEnding };
+
+struct WorkerSnapshot {
+  ClientId worker;
+  int32_t pid = 0;
+  WorkerPhase phase = WorkerPhase::kStarting;
+  TaskId task;  // running
+  ActorId actor;
+  ImageHash image;
+};
+
+struct ActorSnapshot {  // hosted here
+  ActorId actor;
+  uint32_t incarnation = 0;
+  ClientId worker;
+  std::string class_name;
+  std::string name;
+  ActorState state = ActorState::kPending;
+  uint64_t queued_calls = 0;
+};
+
+struct ClientSnapshot {
+  ClientId client;
+  JobId job;
+  std::string name;
+  uint64_t unfinished_tasks = 0;
+};
+
+struct Snapshot {
+  NodeId node;
+  uint64_t epoch = 0;
+  NodeView view;
+  std::vector<ObjectSnapshot> objects;
+  std::vector<TaskSnapshot> tasks;  // unfinished ones
+  std::vector<WorkerSnapshot> workers;
+  std::vector<ActorSnapshot> actors;
+  std::vector<ClientSnapshot> clients;
+  uint64_t store_used_bytes = 0;
+  uint64_t store_capacity_bytes = 0;
+};
+
+}  // namespace rayd::node
