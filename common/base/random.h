@@ -19,7 +19,7 @@ class Random {
 
   /// Uniform in 0 … n−1. Precondition: n > 0.
   constexpr uint64_t below(uint64_t n) {
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * n) >> 64);
+    return static_cast<uint64_t>((static_cast<Wide>(next()) * n) >> 64);
   }
 
   /// True with probability numerator/denominator.
@@ -28,6 +28,7 @@ class Random {
   }
 
  private:
+  __extension__ using Wide = unsigned __int128;
   uint64_t state_;
 };
 

@@ -51,6 +51,9 @@ struct CallTemplate {
   std::vector<std::pair<std::string, std::string>> environment;  // sorted
   auto operator<=>(const CallTemplate&) const = default;
 };
+/// The largest return_count.
+inline constexpr uint32_t kMaxReturns = 65'536;
+
 using TemplateRef = std::shared_ptr<const CallTemplate>;
 
 /// One argument: a reference (to be resolved first), or a value. A reference that shall arrive as

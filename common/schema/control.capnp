@@ -1,0 +1,167 @@
+@0xb1c5a1e5f0d30005;
+# The control lane: real Cap'n Proto RPC over the daemon's Unix socket (and later TLS). Whoever has a
+# Cap'n Proto binding can be a client. Everything here may be called by the owner of the cluster and
+# root (SO_PEERCRED); a worker reaches the same interface through the socket it was born with.
+#
+# RPC objects only translate: a request becomes a message to a core with an operation id, and the
+# core's answer becomes the reply. Failures are exceptions whose text begins with "code:NUMBER "
+# (rayd::ErrorCode), then a sentence for people.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("rayd::schema");
+using V = import "/common/schema/value.capnp";
+
+interface Descriptor {
+  # A file descriptor, passed beside the message (SCM_RIGHTS); read it with getFd().
+}
+
+struct DaemonInfo {
+  protocol @0 :UInt32;
+  version @1 :Text;
+  cluster @2 :Text;
+  node @3 :UInt32;
+  pid @4 :UInt32;
+  head @5 :Bool;
+  startedUnixMs @6 :Int64;
+}
+
+interface Daemon {
+  # The bootstrap capability of every connection.
+
+  hello @0 (protocol :UInt32, program :Text) -> (info :DaemonInfo);
+  # First call. Another protocol number is refused with both numbers named.
+
+  openRings @1 (name :Text, nameSpace :Text, image :Data, pid :UInt32)
+      -> (client :V.Client, job :UInt32, nameSpace :Text, rings :Rings);
+  # A local driver: the channel's descriptors. Its death is its pid's (a pidfd), not this socket's.
+
+  openSession @2 (name :Text, nameSpace :Text) -> (client :V.Client, job :UInt32, session :Session);
+  # A client without rings (rayctl; later a machine without a daemon). Ends with the connection.
+
+  status @3 () -> (status :Status);
+  list @4 (kind :Text) -> (items :List(Item));
+  # kind: nodes jobs tasks actors objects workers functions workloads modules.
+
+  submitJob @5 (workload :Text, parameters :List(V.Variable), name :Text, nameSpace :Text,
+                retries :Int32, queue :Bool, module :Text) -> (job :UInt32);
+  # The parameters are checked by the caller against the module's description (findModule…); `queue`
+  # lets an infeasible job wait. A parameter of kind input carries its content.
+  watchJob @6 (job :UInt32, cursor :UInt64, maxWaitMs :UInt32) -> (update :JobUpdate);
+  # Everything that happened since `cursor` (0: from the start): log lines, progress, files, and the
+  # outcome. Returns at once if there is something, else within maxWaitMs.
+  cancelJob @7 (job :UInt32, force :Bool) -> ();
+  listFiles @8 (job :UInt32) -> (files :List(JobFile));
+  readFile @9 (job :UInt32, name :Text, offset :UInt64, maxBytes :UInt32)
+      -> (bytes :Data, complete :Bool);
+  # complete: nothing follows these bytes.
+
+  addModule @10 (name :Text, path :Text) -> (hash :Data, description :Text);
+  # A path of this machine, readable by the caller; its content is copied and kept by hash.
+  removeModule @11 (name :Text) -> ();
+  describeModules @12 () -> (modules :List(Module));
+
+  readLogs @13 (source :Text, cursor :UInt64, maxWaitMs :UInt32) -> (lines :List(LogLine),
+                                                                     cursor :UInt64);
+  # source: a job, worker or actor id, a node, or empty for everything.
+  stop @14 (force :Bool) -> ();
+  # Ends this daemon and all it started. The reply leaves first.
+
+  job @15 () -> (sink :JobSink);
+  # In a job's root worker: where its progress and files go. Refused elsewhere.
+}
+
+interface Rings {
+  # The memory of a local client's channel (common/shm/channel.h) and of the object store.
+  open @0 () -> (clientMemory :Descriptor, daemonMemory :Descriptor, claims :Descriptor,
+                 daemonBell :Descriptor, clientBell :Descriptor,
+                 storeWritable :Descriptor, storeReadable :Descriptor,
+                 storeVirtualBytes :UInt64);
+  sync @1 (after :UInt32) -> ();
+  # Returns when the daemon has drained the `out` ring up to sequence number `after`, so that the two
+  # lanes cannot overtake each other.
+}
+
+interface Session {
+  # The hot lane's messages for a client without rings: the same messages, by RPC, with copies.
+  send @0 (messages :List(Data)) -> ();
+  # Each is a ClientMessage as in a ring; inline values up to 64 KiB.
+  receive @1 (maxWaitMs :UInt32) -> (answers :List(Data));
+  # Each is a ClientAnswer; stored values arrive inline.
+}
+
+interface JobSink {
+  progress @0 (done :UInt64, total :UInt64, text :Text) -> ();
+  metrics @1 (step :UInt64, values :List(Metric)) -> ();
+  log @2 (level :UInt8, text :Text) -> ();
+  writeFile @3 (name :Text, offset :UInt64, bytes :Data, complete :Bool) -> ();
+  # Parts in order; the file appears to others when complete.
+  cancelled @4 () -> (cancelled :Bool);
+}
+
+struct Metric {
+  name @0 :Text;
+  value @1 :Float64;
+}
+
+struct JobFile {
+  name @0 :Text;
+  bytes @1 :UInt64;
+}
+
+struct LogLine {
+  unixMs @0 :Int64;
+  source @1 :Text;
+  # Who printed it: "square pid=812 node=n1".
+  error @2 :Bool;
+  # true: standard error.
+  text @3 :Text;
+}
+
+struct JobUpdate {
+  cursor @0 :UInt64;
+  state @1 :UInt8;
+  # rayd::JobState.
+  lines @2 :List(LogLine);
+  progressDone @3 :UInt64;
+  progressTotal @4 :UInt64;
+  progressText @5 :Text;
+  metrics @6 :List(Metric);
+  files @7 :List(JobFile);
+  # Finished files, all of them.
+  result @8 :Text;
+  # JSON, when succeeded.
+  error @9 :V.Error;
+  # When failed.
+  pendingReason @10 :Text;
+  infeasible @11 :Bool;
+}
+
+struct Module {
+  name @0 :Text;
+  hash @1 :Data;
+  fileName @2 :Text;
+  description @3 :Text;
+  # The JSON that `--describe` prints: functions, classes, workloads with their parameters.
+  running @4 :UInt32;
+}
+
+struct Item {
+  # One row of `list` and `describe`: stable keys of cli.md §4. Values are JSON texts.
+  id @0 :Text;
+  fields @1 :List(Field);
+  struct Field {
+    key @0 :Text;
+    json @1 :Text;
+  }
+}
+
+struct Status {
+  info @0 :DaemonInfo;
+  nodes @1 :List(Item);
+  jobs @2 :List(Item);
+  workers @3 :List(Item);
+  pending @4 :List(Item);
+  # Unfinished tasks and actors with pending_reason.
+  storeUsedBytes @5 :UInt64;
+  storeCapacityBytes @6 :UInt64;
+}

@@ -1,0 +1,109 @@
+@0xb1c5a1e5f0d30001;
+# Values, references, resources and calls: the words that every inbox uses. common/types has the same
+# as C++; common/wire translates. Nothing here is ever reordered or renumbered.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("rayd::schema");
+
+struct Id {
+  # A TaskId, ObjectId or ActorId (protocols.md §0): the client that minted it, then seq and index.
+  high @0 :UInt64;
+  low @1 :UInt64;
+}
+
+struct Client {
+  node @0 :UInt32;
+  serial @1 :UInt32;
+}
+
+struct Error {
+  # What an exception needs. `code` is rayd::ErrorCode; an unknown one reads as internal.
+  code @0 :UInt16;
+  attempt @1 :UInt32;
+  node @2 :UInt32;
+  mayHaveExecuted @3 :Bool;
+  remoteType @4 :Text;
+  message @5 :Text;
+  function @6 :Text;
+  task @7 :Id;
+  actor @8 :Id;
+}
+
+struct Value {
+  tag @0 :UInt16;
+  # The client's kind tag (client/api value_tag): opaque to daemons.
+  size @1 :UInt64;
+  # Payload bytes, without the store's header.
+  union {
+    none @2 :Void;
+    inline @3 :Data;
+    # In a ring at most 1 KiB, in a peer message at most 64 KiB.
+    stored :group {
+      # A store extent on this node. The receiver of a ring message checks it against its grants.
+      segment @4 :UInt16;
+      offset @5 :UInt64;
+      length @6 :UInt64;
+    }
+    error @7 :Error;
+  }
+  contains @8 :List(Id);
+  # References inside the bytes, each once. Who sends the message, grants or holds them.
+}
+
+struct Resource {
+  name @0 :Text;
+  quantity @1 :Int64;
+}
+
+struct Resources {
+  # Fixed point, 1/10000; memory in bytes.
+  cpu @0 :Int64;
+  gpu @1 :Int64;
+  memoryBytes @2 :Int64;
+  custom @3 :List(Resource);
+}
+
+struct Variable {
+  name @0 :Text;
+  value @1 :Text;
+}
+
+struct ActorOptions {
+  name @0 :Text;
+  nameSpace @1 :Text;
+  lifetime @2 :UInt8;
+  maxRestarts @3 :Int32;
+  maxTaskRetries @4 :Int32;
+  maxConcurrency @5 :Int32;
+  getIfExists @6 :Bool;
+  placementDemand @7 :Resources;
+}
+
+struct CallTemplate {
+  # What all calls of one kind have in common. Registered once, then named by a small number.
+  kind @0 :UInt8;
+  returnCount @1 :UInt32;
+  maxRetries @2 :Int32;
+  retryExceptions @3 :Bool;
+  image @4 :Data;
+  # 32 bytes: SHA-256 of the module; empty: none.
+  functionName @5 :Text;
+  functionType @6 :Text;
+  displayName @7 :Text;
+  demand @8 :Resources;
+  actor @9 :ActorOptions;
+  # Only in a creation.
+  environment @10 :List(Variable);
+}
+
+struct Arg {
+  union {
+    reference @0 :Id;
+    value @1 :Value;
+  }
+}
+
+struct CountedId {
+  id @0 :Id;
+  count @1 :UInt32;
+}

@@ -1,0 +1,226 @@
+#include "common/wire/values.h"
+
+#include <algorithm>
+
+namespace rayd::wire {
+namespace {
+
+template <class Enum>
+Enum read_enum(uint8_t number, Enum last, const char* what) {
+  if (number > static_cast<uint8_t>(last)) {
+    throw Malformed{std::string{"unknown "} + what + " " + std::to_string(number)};
+  }
+  return static_cast<Enum>(number);
+}
+
+void write_actor_options(schema::ActorOptions::Builder builder, const ActorOptions& options) {
+  builder.setName(options.name);
+  builder.setNameSpace(options.name_space);
+  builder.setLifetime(static_cast<uint8_t>(options.lifetime));
+  builder.setMaxRestarts(options.max_restarts);
+  builder.setMaxTaskRetries(options.max_task_retries);
+  builder.setMaxConcurrency(options.max_concurrency);
+  builder.setGetIfExists(options.get_if_exists == ActorOptions::GetIfExists::kYes);
+  write(builder.initPlacementDemand(), options.placement_demand);
+}
+
+ActorOptions read_actor_options(schema::ActorOptions::Reader reader) {
+  ActorOptions options;
+  options.name = text_of(reader.getName());
+  options.name_space = text_of(reader.getNameSpace());
+  options.lifetime = read_enum(reader.getLifetime(), Lifetime::kDetached, "lifetime");
+  options.max_restarts = reader.getMaxRestarts();
+  options.max_task_retries = reader.getMaxTaskRetries();
+  options.max_concurrency = reader.getMaxConcurrency();
+  if (options.max_concurrency < 1) throw Malformed{"max_concurrency below 1"};
+  options.get_if_exists =
+      reader.getGetIfExists() ? ActorOptions::GetIfExists::kYes : ActorOptions::GetIfExists::kNo;
+  options.placement_demand = read_resources(reader.getPlacementDemand());
+  return options;
+}
+
+}  // namespace
+
+void write(schema::Error::Builder builder, const ErrorInfo& error) {
+  builder.setCode(static_cast<uint16_t>(error.code));
+  builder.setAttempt(error.attempt);
+  builder.setNode(error.node.value);
+  builder.setMayHaveExecuted(error.may_have_executed == ErrorInfo::MayHaveExecuted::kYes);
+  builder.setRemoteType(error.remote_type);
+  builder.setMessage(error.message);
+  builder.setFunction(error.function);
+  write(builder.initTask(), error.task);
+  write(builder.initActor(), error.actor);
+}
+
+ErrorRef read_error(schema::Error::Reader reader) {
+  auto error = std::make_shared<ErrorInfo>();
+  const uint16_t code = reader.getCode();
+  const bool known = code > 0 && code <= static_cast<uint16_t>(ErrorCode::kInternal);
+  error->code = known ? static_cast<ErrorCode>(code) : ErrorCode::kInternal;
+  error->attempt = reader.getAttempt();
+  error->node = NodeId{reader.getNode()};
+  error->may_have_executed = reader.getMayHaveExecuted() ? ErrorInfo::MayHaveExecuted::kYes
+                                                         : ErrorInfo::MayHaveExecuted::kNo;
+  error->remote_type = text_of(reader.getRemoteType());
+  error->message = text_of(reader.getMessage());
+  error->function = text_of(reader.getFunction());
+  error->task = read_id<TaskId>(reader.getTask());
+  error->actor = read_id<ActorId>(reader.getActor());
+  return error;
+}
+
+std::vector<ObjectId> read_object_ids(capnp::List<schema::Id>::Reader reader) {
+  std::vector<ObjectId> ids;
+  ids.reserve(reader.size());
+  for (const auto id : reader) ids.push_back(read_id<ObjectId>(id));
+  return ids;
+}
+
+void write(schema::Value::Builder builder, const Value& value) {
+  builder.setTag(value.tag);
+  builder.setSize(value.size);
+  switch (value.kind) {
+    case Value::Kind::kNone: builder.setNone(); break;
+    case Value::Kind::kInline: builder.setInline(data_of(value.bytes.span())); break;
+    case Value::Kind::kStored: {
+      auto stored = builder.initStored();
+      stored.setSegment(value.extent.segment);
+      stored.setOffset(value.extent.offset);
+      stored.setLength(value.extent.length);
+      break;
+    }
+    case Value::Kind::kError: write(builder.initError(), *value.error); break;
+  }
+  if (!value.contains.empty()) {
+    write_ids(builder.initContains(static_cast<unsigned>(value.contains.size())), value.contains);
+  }
+}
+
+Value read_value(schema::Value::Reader reader) {
+  Value value;
+  value.tag = reader.getTag();
+  value.size = reader.getSize();
+  switch (reader.which()) {
+    case schema::Value::NONE: break;
+    case schema::Value::INLINE:
+      value.kind = Value::Kind::kInline;
+      value.bytes = Bytes::copy(bytes_of(reader.getInline()));
+      value.size = value.bytes.size();
+      break;
+    case schema::Value::STORED: {
+      const auto stored = reader.getStored();
+      value.kind = Value::Kind::kStored;
+      value.extent = {stored.getSegment(), stored.getOffset(), stored.getLength()};
+      if (value.extent.length == 0) throw Malformed{"a stored value of length 0"};
+      break;
+    }
+    case schema::Value::ERROR:
+      value.kind = Value::Kind::kError;
+      value.error = read_error(reader.getError());
+      break;
+    default: throw Malformed{"a value of unknown kind"};
+  }
+  if (reader.hasContains()) value.contains = read_object_ids(reader.getContains());
+  return value;
+}
+
+void write(schema::Resources::Builder builder, const ResourceSet& resources) {
+  builder.setCpu(resources.cpu);
+  builder.setGpu(resources.gpu);
+  builder.setMemoryBytes(resources.memory_bytes);
+  if (resources.custom.empty()) return;
+  auto custom = builder.initCustom(static_cast<unsigned>(resources.custom.size()));
+  for (unsigned i = 0; i < custom.size(); ++i) {
+    custom[i].setName(resources.custom[i].first);
+    custom[i].setQuantity(resources.custom[i].second);
+  }
+}
+
+ResourceSet read_resources(schema::Resources::Reader reader) {
+  ResourceSet resources;
+  resources.cpu = reader.getCpu();
+  resources.gpu = reader.getGpu();
+  resources.memory_bytes = reader.getMemoryBytes();
+  if (resources.cpu < 0 || resources.gpu < 0 || resources.memory_bytes < 0) {
+    throw Malformed{"a negative resource quantity"};
+  }
+  for (const auto entry : reader.getCustom()) {
+    if (entry.getQuantity() < 0) throw Malformed{"a negative resource quantity"};
+    ResourceSet one;
+    one.custom.emplace_back(text_of(entry.getName()), entry.getQuantity());
+    if (entry.getQuantity() > 0) resources.add(one);
+  }
+  return resources;
+}
+
+void write(schema::CallTemplate::Builder builder, const CallTemplate& call) {
+  builder.setKind(static_cast<uint8_t>(call.kind));
+  builder.setReturnCount(call.return_count);
+  builder.setMaxRetries(call.max_retries);
+  builder.setRetryExceptions(call.retry_exceptions == RetryExceptions::kYes);
+  if (call.function.image != ImageHash{}) builder.setImage(data_of(call.function.image.bytes));
+  builder.setFunctionName(call.function.name);
+  builder.setFunctionType(call.function.type);
+  builder.setDisplayName(call.display_name);
+  write(builder.initDemand(), call.demand);
+  if (call.kind == CallTemplate::Kind::kActorCreation) {
+    write_actor_options(builder.initActor(), call.actor);
+  }
+  if (call.environment.empty()) return;
+  auto environment = builder.initEnvironment(static_cast<unsigned>(call.environment.size()));
+  for (unsigned i = 0; i < environment.size(); ++i) {
+    environment[i].setName(call.environment[i].first);
+    environment[i].setValue(call.environment[i].second);
+  }
+}
+
+CallTemplate read_call_template(schema::CallTemplate::Reader reader) {
+  CallTemplate call;
+  call.kind = read_enum(reader.getKind(), CallTemplate::Kind::kJobRoot, "kind of call");
+  call.return_count = reader.getReturnCount();
+  if (call.return_count > kMaxReturns) throw Malformed{"too many return values"};
+  call.max_retries = reader.getMaxRetries();
+  call.retry_exceptions =
+      reader.getRetryExceptions() ? RetryExceptions::kYes : RetryExceptions::kNo;
+  if (reader.hasImage()) {
+    const ByteSpan image = bytes_of(reader.getImage());
+    if (image.size() != call.function.image.bytes.size()) throw Malformed{"a hash of wrong size"};
+    std::copy(image.begin(), image.end(), call.function.image.bytes.begin());
+  }
+  call.function.name = text_of(reader.getFunctionName());
+  call.function.type = text_of(reader.getFunctionType());
+  call.display_name = text_of(reader.getDisplayName());
+  call.demand = read_resources(reader.getDemand());
+  if (call.kind == CallTemplate::Kind::kActorCreation) {
+    call.actor = read_actor_options(reader.getActor());
+  }
+  for (const auto entry : reader.getEnvironment()) {
+    call.environment.emplace_back(text_of(entry.getName()), text_of(entry.getValue()));
+  }
+  std::sort(call.environment.begin(), call.environment.end());
+  return call;
+}
+
+void write(schema::Arg::Builder builder, const Arg& arg) {
+  if (arg.is_reference()) {
+    write(builder.initReference(), arg.reference);
+  } else {
+    write(builder.initValue(), arg.value);
+  }
+}
+
+Arg read_arg(schema::Arg::Reader reader) {
+  Arg arg;
+  switch (reader.which()) {
+    case schema::Arg::REFERENCE:
+      arg.reference = read_id<ObjectId>(reader.getReference());
+      if (arg.reference.is_nil()) throw Malformed{"a nil reference as an argument"};
+      break;
+    case schema::Arg::VALUE: arg.value = read_value(reader.getValue()); break;
+    default: throw Malformed{"an argument of unknown kind"};
+  }
+  return arg;
+}
+
+}  // namespace rayd::wire

@@ -1,0 +1,56 @@
+// Reading and writing the words of value.capnp. Internal to common/wire: it includes generated
+// code.
+//
+// Readers throw Malformed for what the schema cannot say (an unknown enum, a wrong length); the
+// decoders turn that and Cap'n Proto's own exceptions into kCorrupt.
+#pragma once
+
+#include <string>
+
+#include "common/schema/value.capnp.h"
+#include "common/types/call.h"
+
+namespace rayd::wire {
+
+struct Malformed {
+  std::string what;
+};
+
+inline void write(schema::Id::Builder builder, const Id& id) {
+  builder.setHigh(id.high);
+  builder.setLow(id.low);
+}
+template <class IdType>
+IdType read_id(schema::Id::Reader reader) {
+  IdType id;
+  id.high = reader.getHigh();
+  id.low = reader.getLow();
+  return id;
+}
+
+void write(schema::Error::Builder builder, const ErrorInfo& error);
+ErrorRef read_error(schema::Error::Reader reader);
+
+void write(schema::Value::Builder builder, const Value& value);
+Value read_value(schema::Value::Reader reader);
+
+void write(schema::Resources::Builder builder, const ResourceSet& resources);
+ResourceSet read_resources(schema::Resources::Reader reader);
+
+void write(schema::CallTemplate::Builder builder, const CallTemplate& call);
+CallTemplate read_call_template(schema::CallTemplate::Reader reader);
+
+void write(schema::Arg::Builder builder, const Arg& arg);
+Arg read_arg(schema::Arg::Reader reader);
+
+template <class Items>
+void write_ids(capnp::List<schema::Id>::Builder builder, const Items& items) {
+  for (unsigned i = 0; i < builder.size(); ++i) write(builder[i], items[i]);
+}
+std::vector<ObjectId> read_object_ids(capnp::List<schema::Id>::Reader reader);
+
+inline ByteSpan bytes_of(capnp::Data::Reader data) { return {data.begin(), data.size()}; }
+inline capnp::Data::Reader data_of(ByteSpan span) { return {span.data(), span.size()}; }
+inline std::string text_of(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
+
+}  // namespace rayd::wire
