@@ -102,6 +102,7 @@ struct ToHead {
   NodeToHead message;
 };
 /// Start a worker process of this image; the answer is WorkerStarted or WorkerStartFailed.
+/// Workers take the odd serials of this node, so that whoever names drivers takes the even ones.
 struct StartWorker {
   ClientId worker;
   ImageHash image;

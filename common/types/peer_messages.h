@@ -109,6 +109,7 @@ struct Revoke {
   TaskId task;
   uint32_t attempt = 0;
   RevokeReason reason = RevokeReason::kMove;
+  Cancel::Recursive recursive = Cancel::Recursive::kYes;  // also what that attempt submitted
 };
 /// B → A: attempt k has not started and never will.
 struct Revoked {
