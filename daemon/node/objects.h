@@ -44,6 +44,13 @@ class Objects {
   /// stays). Unknown (already freed): the value is dropped and its space freed.
   void fulfil(NodeContext& context, ObjectId object, Value&& value);
   bool is_known(ObjectId object) const;
+  /// Lineage: a return that was freed is needed again and will be rebuilt. It is pending, with one
+  /// hold of the caller. Precondition: not known.
+  void revive(NodeContext& context, ObjectId object);
+  /// A stored result of an attempt that ran here for another owner: a copy that stays until that
+  /// owner says DropCopy, or Discard of this attempt.
+  void keep_result(NodeContext& context, ObjectId object, uint32_t attempt, const Value& value);
+  void discard_result(NodeContext& context, ObjectId object, uint32_t attempt);
 
   // ---- holds ----------------------------------------------------------------------------------
   void hold(NodeContext& context, ObjectId object);
@@ -72,6 +79,10 @@ class Objects {
   void on_client_gone(NodeContext& context, ClientId client);
   /// True if the client was granted the object (it may name it in an argument).
   bool client_holds(ClientId client, ObjectId object) const;
+  /// What the client wants and has not been told, in the order it asked.
+  std::vector<ObjectId> wanted_by(ClientId client) const;
+  /// Its wants end with this error as their value (max_workers are blocked).
+  void fail_wants(NodeContext& context, ClientId client, ErrorRef cause);
 
   // ---- peers
   // --------------------------------------------------------------------------------------

@@ -31,9 +31,20 @@ struct TaskSnapshot {
   TaskPhase phase = TaskPhase::kWaitingForArguments;
   NodeId node;  // kAssigned
   uint32_t attempt = 0;
-  std::string pending_reason;  // for people: what it waits for, and the cure if it is infeasible
+  /// For people: what it waits for, and the cure if it is infeasible. Empty: it runs.
+  std::string pending_reason;
   enum class Infeasible : bool { kNo, kYes };
   Infeasible infeasible = Infeasible::kNo;
+};
+
+/// An attempt this node has accepted (side B).
+struct AttemptSnapshot {
+  TaskId task;
+  uint32_t attempt = 0;
+  NodeId owner;
+  enum class Phase : uint8_t { kPulling, kQueued, kSlot, kRunning };
+  Phase phase = Phase::kPulling;
+  ClientId worker;  // kSlot, kRunning
 };
 
 enum class WorkerPhase : uint8_t { kStarting, kIdle, kBusy, kBlocked, kActor, kEnding };
@@ -70,6 +81,7 @@ struct Snapshot {
   NodeView view;
   std::vector<ObjectSnapshot> objects;
   std::vector<TaskSnapshot> tasks;  // unfinished ones
+  std::vector<AttemptSnapshot> attempts;
   std::vector<WorkerSnapshot> workers;
   std::vector<ActorSnapshot> actors;
   std::vector<ClientSnapshot> clients;

@@ -35,6 +35,11 @@ class Tasks {
 
   void on_views(NodeContext& context, const std::vector<NodeView>& changed);
   void on_node_state(NodeContext& context, NodeId node, NodeState state);
+  /// A client's call of an actor was accepted, or has ended: counted with its tasks, so that
+  /// PublishFinished and ClientSnapshot.unfinished_tasks speak of both.
+  void on_call_accepted(ClientId client);
+  void on_call_ended(NodeContext& context, ClientId client);
+  uint64_t unfinished_of(ClientId client) const;
   /// The last copy of a return of ours is gone: rebuild it (single-flight), or fail it as lost.
   void on_lost(NodeContext& context, ObjectId object);
   /// A return was freed: its record may go.

@@ -37,6 +37,8 @@ class Workers {
   void end(NodeContext& context, ClientId worker, StopWorker::How how);
 
   bool is_worker(ClientId client) const;
+  /// The job of the worker's running task or actor; 0 if it runs none.
+  JobId job_of(ClientId worker) const;
   /// True if `demand` fits the node's total at all.
   bool is_feasible(const ResourceSet& demand) const;
   NodeView view() const;
