@@ -1,0 +1,183 @@
+#include "common/net/poll_loop.h"
+
+#include <kj/debug.h>
+#include <kj/timer.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/net/rpc_errors.h"
+
+namespace rayd {
+namespace {
+
+constexpr uint64_t kLongestSleepMs = 3'600'000;
+
+kj::TimePoint now() { return kj::systemPreciseMonotonicClock().now(); }
+
+}  // namespace
+
+class PollLoop::Port final : public kj::EventPort {
+ public:
+  explicit Port(Duration spin) : spin_(spin), timer_(now()) {
+    int fd = -1;
+    KJ_SYSCALL(fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    woken_ = kj::AutoCloseFd(fd);
+  }
+
+  bool wait() override {
+    flush();
+    if (const auto ready = spin()) return *ready;
+    const auto sleep = timer_.timeoutToNextEvent(now(), kj::MILLISECONDS, kLongestSleepMs);
+    int sleep_ms = -1;
+    KJ_IF_MAYBE (ms, sleep) {
+      sleep_ms = static_cast<int>(*ms);
+    }
+    return look(sleep_ms).woken;
+  }
+
+  bool poll() override {
+    flush();
+    return look(0).woken;
+  }
+
+  void wake() const override {
+    const uint64_t one = 1;
+    static_cast<void>(!::write(woken_.get(), &one, sizeof(one)));  // full means woken already
+  }
+
+  kj::Timer& timer() { return timer_; }
+  void add(Socket& socket) { sockets_.push_back(&socket); }
+  void remove(Socket& socket) { std::erase(sockets_, &socket); }
+
+ private:
+  struct Seen {
+    bool anything = false;
+    bool woken = false;
+  };
+
+  void flush();
+  std::optional<bool> spin();
+  Seen look(int timeout_ms);
+
+  Duration spin_;
+  kj::TimerImpl timer_;
+  kj::AutoCloseFd woken_;
+  std::vector<Socket*> sockets_;
+  std::vector<pollfd> polled_;
+};
+
+class PollLoop::Socket final : public ReadySocket {
+ public:
+  Socket(Port& port, kj::AutoCloseFd fd) : port_(port), fd_(kj::mv(fd)) { port_.add(*this); }
+  ~Socket() noexcept(false) override { port_.remove(*this); }
+
+  int fd() const override { return fd_.get(); }
+  void set_events(Events* events) override { events_ = events; }
+  void ask_readable() override { asked_ |= POLLIN; }
+  void ask_writable() override { asked_ |= POLLOUT; }
+  void ask_flush() override { flush_asked_ = true; }
+
+  short asked() const { return events_ == nullptr ? short{0} : asked_; }
+
+  void tell_flush() {
+    if (events_ != nullptr && std::exchange(flush_asked_, false)) events_->on_flush();
+  }
+
+  /// An error or a hang-up is told to whoever asked for anything: the next read or write sees it.
+  void tell(short seen) {
+    const short failed = seen & (POLLERR | POLLHUP | POLLNVAL);
+    const short told = asked() & (failed != 0 ? POLLIN | POLLOUT : seen);
+    asked_ &= static_cast<short>(~told);
+    if (events_ != nullptr && (told & POLLIN) != 0) events_->on_readable();
+    if (events_ != nullptr && (told & POLLOUT) != 0) events_->on_writable();
+  }
+
+ private:
+  Port& port_;
+  kj::AutoCloseFd fd_;
+  Events* events_ = nullptr;
+  short asked_ = 0;
+  bool flush_asked_ = false;
+};
+
+void PollLoop::Port::flush() {
+  for (Socket* socket : sockets_) socket->tell_flush();
+}
+
+/// Looks without sleeping until the budget is used up; nothing when nothing came.
+std::optional<bool> PollLoop::Port::spin() {
+  if (spin_ <= Duration{}) return std::nullopt;
+  const kj::TimePoint until = now() + spin_.ns * kj::NANOSECONDS;
+  do {
+    const Seen seen = look(0);
+    if (seen.anything) return seen.woken;
+    ::sched_yield();
+  } while (now() < until);
+  return std::nullopt;
+}
+
+PollLoop::Port::Seen PollLoop::Port::look(int timeout_ms) {
+  polled_.clear();
+  polled_.push_back({woken_.get(), POLLIN, 0});
+  // poll(2) reports a hang-up even to those who asked for nothing; a negative fd hides it.
+  for (Socket* socket : sockets_) {
+    polled_.push_back({socket->asked() == 0 ? -1 : socket->fd(), socket->asked(), 0});
+  }
+  const int count = ::poll(polled_.data(), polled_.size(), timeout_ms);
+  Seen seen;
+  if (count < 0) {
+    KJ_REQUIRE(errno == EINTR, "poll failed", errno);
+  } else if (count > 0) {
+    seen.anything = true;
+    if ((polled_[0].revents & POLLIN) != 0) {
+      uint64_t times = 0;
+      seen.woken = ::read(woken_.get(), &times, sizeof(times)) == sizeof(times);
+    }
+    // Sockets fulfil promises and no more, so none comes or goes until the loop's next turn.
+    for (size_t i = 0; i < sockets_.size(); ++i) {
+      if (polled_[i + 1].revents != 0) sockets_[i]->tell(polled_[i + 1].revents);
+    }
+  }
+  KJ_IF_MAYBE (next, timer_.nextEvent()) {
+    const kj::TimePoint time = now();
+    seen.anything = seen.anything || *next <= time;
+    timer_.advanceTo(time);
+  }
+  return seen;
+}
+
+PollLoop::PollLoop(PollLoopOptions options)
+    : port_(std::make_unique<Port>(options.spin)), loop_(*port_), scope_(loop_) {}
+
+PollLoop::~PollLoop() = default;
+
+kj::WaitScope& PollLoop::wait_scope() { return scope_; }
+
+kj::Own<ReadySocket> PollLoop::add_socket(kj::AutoCloseFd socket) {
+  return kj::heap<Socket>(*port_, kj::mv(socket));
+}
+
+Status PollLoop::run_until(kj::Promise<void> promise, Duration timeout) {
+  bool late = false;
+  auto deadline =
+      port_->timer().afterDelay(std::max<int64_t>(timeout.ns, 0) * kj::NANOSECONDS).then([&late]() {
+        late = true;
+      });
+  Status status;
+  KJ_IF_MAYBE (exception, kj::runCatchingExceptions(
+                              [&]() { promise.exclusiveJoin(kj::mv(deadline)).wait(scope_); })) {
+    return translate(*exception);
+  }
+  if (late) return Error{ErrorCode::kTimeout, "no answer within the time allowed"};
+  return {};
+}
+
+}  // namespace rayd
