@@ -25,9 +25,9 @@ struct Form {
 
 Result<std::vector<uint64_t>> parse_dotted(std::string_view text, const Form& form) {
   const auto refuse = [&] {
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + std::string{text} + "' is no " + std::string{form.kind} +
-                     " id; one looks like " + std::string{form.example}};
+    return Error{ErrorCode::kInvalidArgument, "'" + std::string{text} + "' is no " +
+                                                  std::string{form.kind} + " id; one looks like " +
+                                                  std::string{form.example}};
   };
   std::string_view rest = text;
   if (!rest.starts_with(form.kind)) return refuse();

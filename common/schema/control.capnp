@@ -1,6 +1,6 @@
 @0xb1c5a1e5f0d30005;
-# The control lane: real Cap'n Proto RPC over the daemon's Unix socket (and later TLS). Whoever has a
-# Cap'n Proto binding can be a client. Everything here may be called by the owner of the cluster and
+# The control lane: real Cap'n Proto RPC over the daemon's Unix socket (and later TLS). Whoever has
+# a Cap'n Proto binding can be a client. Everything here may be called by the owner of the cluster and
 # root (SO_PEERCRED); a worker reaches the same interface through the socket it was born with.
 #
 # RPC objects only translate: a request becomes a message to a core with an operation id, and the
@@ -77,8 +77,8 @@ interface Rings {
                  storeWritable :Descriptor, storeReadable :Descriptor,
                  storeVirtualBytes :UInt64);
   sync @1 (after :UInt32) -> ();
-  # Returns when the daemon has drained the `out` ring up to sequence number `after`, so that the two
-  # lanes cannot overtake each other.
+  # Returns when the daemon has drained the `out` ring up to sequence number `after`, so that the
+  # two lanes cannot overtake each other.
 }
 
 interface Session {

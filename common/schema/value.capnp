@@ -1,6 +1,6 @@
 @0xb1c5a1e5f0d30001;
-# Values, references, resources and calls: the words that every inbox uses. common/types has the same
-# as C++; common/wire translates. Nothing here is ever reordered or renumbered.
+# Values, references, resources and calls: the words that every inbox uses. common/types has the
+# same as C++; common/wire translates. Nothing here is ever reordered or renumbered.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("rayd::schema");
