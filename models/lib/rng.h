@@ -71,6 +71,14 @@ class Chance {
     }
   }
 
+  /// The chance that another one was: its threshold() and certain() shipped as integers.
+  struct Shipped {
+    uint64_t threshold = 0;
+    bool certain = false;
+  };
+  explicit Chance(const Shipped& shipped)
+      : threshold_(shipped.threshold), always_(shipped.certain) {}
+
   bool hit(uint64_t draw) const { return always_ || draw < threshold_; }
   bool certain() const { return always_; }
   uint64_t threshold() const { return threshold_; }
