@@ -1,12 +1,15 @@
 // Bytes: an immutable, shared, counted run of bytes. Cores hold it and pass it on; they never look
-// inside. Copying shares; the count is atomic, so a Bytes may cross threads.
+// inside. Copying shares; the count is atomic, so a Bytes may cross threads. The bytes are aligned
+// to 16.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <new>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace rayd {
 
@@ -15,28 +18,48 @@ using ByteSpan = std::span<const uint8_t>;
 class Bytes {
  public:
   Bytes() = default;
+  Bytes(const Bytes& other) noexcept : block_(other.block_) {
+    if (block_ != nullptr) block_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  Bytes(Bytes&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
+  Bytes& operator=(Bytes other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
+  ~Bytes() {
+    if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      ::operator delete(block_);
+    }
+  }
+
   static Bytes copy(ByteSpan span) {
     Bytes bytes;
     if (span.empty()) return bytes;
-    auto owned = std::make_shared_for_overwrite<uint8_t[]>(span.size());
-    std::memcpy(owned.get(), span.data(), span.size());
-    bytes.size_ = span.size();
-    bytes.data_ = std::move(owned);
+    bytes.block_ = new (::operator new(sizeof(Block) + span.size())) Block{{1}, span.size()};
+    std::memcpy(bytes.block_ + 1, span.data(), span.size());
     return bytes;
   }
   static Bytes copy(std::string_view text) {
     return copy(ByteSpan{reinterpret_cast<const uint8_t*>(text.data()), text.size()});
   }
 
-  size_t size() const { return size_; }
-  bool empty() const { return size_ == 0; }
-  const uint8_t* data() const { return data_.get(); }
-  ByteSpan span() const { return {data_.get(), size_}; }
-  std::string_view text() const { return {reinterpret_cast<const char*>(data_.get()), size_}; }
+  size_t size() const { return block_ == nullptr ? 0 : block_->size; }
+  bool empty() const { return block_ == nullptr; }
+  const uint8_t* data() const { return reinterpret_cast<const uint8_t*>(block_ + 1); }
+  ByteSpan span() const { return empty() ? ByteSpan{} : ByteSpan{data(), size()}; }
+  std::string_view text() const {
+    return empty() ? std::string_view{}
+                   : std::string_view{reinterpret_cast<const char*>(data()), size()};
+  }
 
  private:
-  std::shared_ptr<const uint8_t[]> data_;
-  size_t size_ = 0;
+  struct alignas(16) Block {
+    std::atomic<uint32_t> references;
+    size_t size;
+  };
+  static_assert(sizeof(Block) == 16);
+
+  Block* block_ = nullptr;
 };
 
 }  // namespace rayd

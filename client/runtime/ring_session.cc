@@ -1,0 +1,523 @@
+// What a program asks of its session. Sending, draining and waiting are in ring_session_io.cc.
+#include "client/runtime/ring_session.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace rayd::client {
+
+namespace api = ray::internal;
+
+thread_local CurrentCall* RingSession::current_call = nullptr;
+
+namespace {
+
+/// Inline values of one message together: the rest goes to the store, so that it fits the ring.
+constexpr size_t kMaxInlinePerMessage = 2048;
+constexpr size_t kMaxContainedPerMessage = 100;
+
+rayd::ObjectId id_of(api::ObjectId id) {
+  rayd::ObjectId object;
+  object.high = id.high;
+  object.low = id.low;
+  return object;
+}
+api::ObjectId id_of(rayd::ObjectId id) { return {id.high, id.low}; }
+rayd::ActorId id_of(api::ActorId id) {
+  rayd::ActorId actor;
+  actor.high = id.high;
+  actor.low = id.low;
+  return actor;
+}
+
+std::vector<rayd::ObjectId> ids_of(std::span<const api::ObjectId> ids) {
+  std::vector<rayd::ObjectId> objects;
+  objects.reserve(ids.size());
+  for (const api::ObjectId id : ids) objects.push_back(id_of(id));
+  return objects;
+}
+
+Time deadline_after(int64_t timeout_ms) {
+  return timeout_ms < 0 ? shm::kNoDeadline : now_boottime() + Duration::millis(timeout_ms);
+}
+
+Quantity quantity_of(const std::string& name, double amount) {
+  if (!(amount >= 0) || amount > 1e9) {
+    api::throw_error(ray::ErrorCode::kInvalidArgument,
+                     "resource " + name + " of " + std::to_string(amount) +
+                         ": a quantity is a number from 0 to 1e9");
+  }
+  return static_cast<Quantity>(std::llround(amount * kUnit));
+}
+
+ResourceSet demand_of(const std::map<std::string, double>& resources) {
+  ResourceSet demand;
+  for (const auto& [name, amount] : resources) {
+    if (name == "memory") {
+      demand.memory_bytes = static_cast<int64_t>(std::llround(amount));
+      continue;
+    }
+    const Quantity quantity = quantity_of(name, amount);
+    if (name == "CPU") {
+      demand.cpu = quantity;
+    } else if (name == "GPU") {
+      demand.gpu = quantity;
+    } else {
+      ResourceSet one;
+      one.custom.emplace_back(name, quantity);
+      if (quantity != 0) demand.add(one);
+    }
+  }
+  return demand;
+}
+
+}  // namespace
+
+RingSession::RingSession(SessionOptions options, shm::ChannelPeer channel, StoreView store)
+    : options_(std::move(options)),
+      channel_(std::move(channel)),
+      store_(std::move(store)),
+      core_(options_.self),
+      encoder_(shm::kMaxMessageBytes),
+      image_(options_.image) {}
+
+RingSession::~RingSession() = default;
+
+// ---- templates --------------------------------------------------------------------------------
+
+CallTemplate RingSession::translate(const api::CallTemplate& definition) const {
+  const api::FunctionInfo& function = api::function_info(*definition.function);
+  CallTemplate call;
+  call.function = {image_, function.name, function.type};
+  call.display_name = definition.options.name;
+  call.max_retries = definition.options.max_retries;
+  call.retry_exceptions = definition.options.retry_exceptions == api::RetryExceptions::kYes
+                              ? RetryExceptions::kYes
+                              : RetryExceptions::kNo;
+  const bool defaulted = definition.options.resources.empty();
+  call.demand = demand_of(definition.options.resources);
+  switch (definition.kind) {
+    case api::CallKind::kTask:
+      call.kind = CallTemplate::Kind::kTask;
+      if (defaulted) call.demand.cpu = kUnit;
+      break;
+    case api::CallKind::kActorCall:
+      call.kind = CallTemplate::Kind::kActorCall;
+      call.max_retries = 0;  // the actor's setting rules
+      break;
+    case api::CallKind::kActorCreation: {
+      call.kind = CallTemplate::Kind::kActorCreation;
+      const api::ActorOptions& options = definition.actor;
+      call.actor.name = options.name;
+      call.actor.name_space = options.ray_namespace.value_or(current_namespace());
+      const auto lifetime = options.lifetime.value_or(options_.default_lifetime);
+      call.actor.lifetime =
+          lifetime == ray::ActorLifetime::DETACHED ? Lifetime::kDetached : Lifetime::kJob;
+      call.actor.max_restarts = options.max_restarts;
+      call.actor.max_task_retries = options.max_task_retries;
+      call.actor.max_concurrency = options.max_concurrency;
+      call.actor.get_if_exists = options.get_if_exists == api::GetIfExists::kYes
+                                     ? ActorOptions::GetIfExists::kYes
+                                     : ActorOptions::GetIfExists::kNo;
+      call.actor.placement_demand = call.demand;
+      if (defaulted) call.actor.placement_demand.cpu = kUnit;
+      break;
+    }
+  }
+  return call;
+}
+
+api::TemplateId RingSession::register_template(const api::CallTemplate& definition) {
+  Lock lock{mutex_};
+  const auto known = templates_.find(definition);
+  if (known != templates_.end()) return known->second;
+  const auto id = static_cast<api::TemplateId>(templates_.size());
+  core_.outbox().push_back(DefineTemplate{id, translate(definition)});
+  send(lock);
+  templates_.emplace(definition, id);
+  return id;
+}
+
+// ---- values that leave ------------------------------------------------------------------------
+
+Value RingSession::make_value(Lock& lock, const api::SerializedValue& value, size_t inline_limit) {
+  Value result;
+  result.tag = value.tag;
+  result.size = value.bytes.size();
+  result.contains = ids_of(value.contained);
+  if (result.contains.size() > kMaxContainedPerMessage) {
+    api::throw_error(ray::ErrorCode::kInvalidArgument,
+                     "a value with " + std::to_string(result.contains.size()) +
+                         " references; at most " + std::to_string(kMaxContainedPerMessage) +
+                         " fit one object: nest them");
+  }
+  if (value.bytes.size() <= inline_limit) {
+    result.kind = Value::Kind::kInline;
+    result.bytes = Bytes::copy(value.bytes);
+    return result;
+  }
+  result.kind = Value::Kind::kStored;
+  result.extent = allocate(lock, shm::kObjectHeaderBytes + value.bytes.size());
+  uint8_t* memory = store_.writable(result.extent);
+  shm::write_object_header(
+      {.kind = static_cast<uint8_t>(value.tag),
+       .element = static_cast<uint8_t>(value.tag >> 8),
+       .contained_refs = static_cast<uint32_t>(value.contained.size()),
+       .payload_bytes = value.bytes.size()},
+      std::span<uint8_t, shm::kObjectHeaderBytes>{memory, shm::kObjectHeaderBytes});
+  // The copy may be long: other threads go on meanwhile. The piece is ours alone.
+  const bool large = value.bytes.size() > kMaxInArena;
+  if (large) lock.unlock();
+  std::memcpy(memory + shm::kObjectHeaderBytes, value.bytes.data(), value.bytes.size());
+  if (large) lock.lock();
+  return result;
+}
+
+Extent RingSession::allocate(Lock& lock, uint64_t bytes) {
+  if (const auto piece = store_.allocate(bytes)) return *piece;
+  RequestArena request = store_.arena_request(bytes);
+  request.request = next_request_++;
+  core_.outbox().push_back(request);
+  core_.flush_releases();  // what the program let go of may be the room that is wanted
+  send(lock);
+  const auto answered = [&] { return replies_.contains(request.request); };
+  wait_until(lock, answered, shm::kNoDeadline, Waiting::kForAnswers);
+  const ClientAnswer answer = std::move(replies_.extract(request.request).mapped());
+  if (const auto* refused = std::get_if<ArenaRefused>(&answer)) {
+    api::throw_error(ray::ErrorCode::kStoreFull,
+                     "the object store is full: " + std::to_string(bytes) + " bytes wanted, " +
+                         std::to_string(refused->used_bytes) + " of " +
+                         std::to_string(refused->capacity_bytes) +
+                         " in use. Drop references, or start with a larger "
+                         "--object-store-memory");
+  }
+  const Extent extent = std::get<ArenaGranted>(answer).arena;
+  const auto closed = store_.granted(request, extent);
+  if (!closed) api::throw_error(ray::ErrorCode::kInternal, closed.error().message);
+  if (*closed) core_.outbox().push_back(CloseArena{**closed});
+  if (request.kind == RequestArena::Kind::kExtent) {
+    return {extent.segment, extent.offset, bytes};
+  }
+  return *store_.allocate(bytes);
+}
+
+rayd::ObjectId RingSession::put_locked(Lock& lock, const api::SerializedValue& value) {
+  Value packed = make_value(lock, value, kMaxInlineInRing);
+  const rayd::ObjectId object = core_.mint().object(0);
+  core_.created(object);
+  core_.outbox().push_back(Put{object, std::move(packed)});
+  send(lock);
+  return object;
+}
+
+api::ObjectId RingSession::put(const api::SerializedValue& value) {
+  Lock lock{mutex_};
+  return id_of(put_locked(lock, value));
+}
+
+Value RingSession::store_result(const api::SerializedValue& result) {
+  Lock lock{mutex_};
+  return make_value(lock, result, kMaxInlineInRing);
+}
+
+// ---- calls ------------------------------------------------------------------------------------
+
+std::vector<Arg> RingSession::pack_arguments(Lock& lock, std::span<const api::Argument> arguments,
+                                             std::vector<rayd::ObjectId>& temporaries) {
+  std::vector<Arg> args(arguments.size());
+  size_t inlined = 0;
+  size_t contained = 0;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const api::Argument& argument = arguments[i];
+    if (!argument.reference.is_nil()) {
+      args[i].reference = id_of(argument.reference);
+      continue;
+    }
+    const size_t size = argument.value.bytes.size();
+    inlined += size;
+    contained += argument.value.contained.size();
+    if (size <= kMaxInlineInRing && inlined <= kMaxInlinePerMessage && contained <= 16) {
+      args[i].value = make_value(lock, argument.value, kMaxInlineInRing);
+      continue;
+    }
+    // A large argument is a put of its own, which the call refers to.
+    inlined -= size;
+    contained -= argument.value.contained.size();
+    temporaries.push_back(put_locked(lock, argument.value));
+    args[i].reference = temporaries.back();
+  }
+  return args;
+}
+
+void RingSession::await_pending_limit(Lock& lock) {
+  const auto below = [&] {
+    return submitted_ - channel_.finished_tasks() < options_.max_pending_tasks;
+  };
+  ++submitted_;
+  if (below()) return;
+  if (!block_until(lock, below, now_boottime() + options_.remote_timeout)) {
+    --submitted_;
+    api::throw_error(ray::ErrorCode::kPendingCallsLimit,
+                     std::to_string(options_.max_pending_tasks) +
+                         " calls are unfinished; Get some, or raise max_pending_tasks");
+  }
+}
+
+TaskId RingSession::begin_call(Lock& lock, const api::CallSpec& call, std::vector<Arg>& args,
+                               std::vector<rayd::ObjectId>& temporaries) {
+  await_pending_limit(lock);
+  args = pack_arguments(lock, call.arguments, temporaries);
+  return core_.mint();
+}
+
+void RingSession::end_call(Lock& lock, const std::vector<rayd::ObjectId>& temporaries) {
+  send(lock);
+  for (const rayd::ObjectId object : temporaries) core_.drop_handle(object);
+}
+
+void RingSession::submit(const api::CallSpec& call, std::span<api::ObjectId> returns) {
+  Lock lock{mutex_};
+  std::vector<Arg> args;
+  std::vector<rayd::ObjectId> temporaries;
+  const TaskId task = begin_call(lock, call, args, temporaries);
+  for (size_t i = 0; i < returns.size(); ++i) {
+    const rayd::ObjectId object = task.object(static_cast<uint32_t>(i + 1));
+    core_.created(object);
+    returns[i] = id_of(object);
+  }
+  core_.outbox().push_back(Submit{task, call.template_id, std::move(args)});
+  end_call(lock, temporaries);
+}
+
+void RingSession::call_actor(api::ActorId actor, const api::CallSpec& call,
+                             std::span<api::ObjectId> returns) {
+  Lock lock{mutex_};
+  std::vector<Arg> args;
+  std::vector<rayd::ObjectId> temporaries;
+  const TaskId task = begin_call(lock, call, args, temporaries);
+  for (size_t i = 0; i < returns.size(); ++i) {
+    const rayd::ObjectId object = task.object(static_cast<uint32_t>(i + 1));
+    core_.created(object);
+    returns[i] = id_of(object);
+  }
+  core_.outbox().push_back(CallActor{task, id_of(actor), call.template_id, std::move(args)});
+  end_call(lock, temporaries);
+}
+
+api::ActorId RingSession::create_actor(const api::CallSpec& call) {
+  const api::CallTemplate* definition = nullptr;
+  rayd::ActorId actor;
+  {
+    Lock lock{mutex_};
+    for (const auto& [candidate, id] : templates_) {
+      if (id == call.template_id) definition = &candidate;
+    }
+    RAY_CHECK(definition != nullptr);
+    std::vector<Arg> args;
+    std::vector<rayd::ObjectId> temporaries;
+    const TaskId creation = begin_call(lock, call, args, temporaries);
+    core_.created(creation.object(0));
+    actor = rayd::ActorId::of(creation);
+    core_.outbox().push_back(CreateActor{creation, call.template_id, std::move(args)});
+    end_call(lock, temporaries);
+  }
+  const api::ActorId made{actor.high, actor.low};
+  if (definition->actor.get_if_exists == api::GetIfExists::kNo) return made;
+  // The head has heard of this creation before the question, so there is an actor of that name:
+  // ours, or an older one.
+  const auto existing = get_actor(definition->actor.name, definition->actor.ray_namespace);
+  if (!existing) return made;
+  release_reference(made.handle());
+  return *existing;
+}
+
+// ---- reading ----------------------------------------------------------------------------------
+
+namespace {
+
+/// Keeps an object's value, and everything in it, alive.
+struct KeepAlive {
+  KeepAlive(std::shared_ptr<api::Runtime> runtime, api::ObjectId id)
+      : runtime(std::move(runtime)), id(id) {}
+  KeepAlive(const KeepAlive&) = delete;
+  KeepAlive& operator=(const KeepAlive&) = delete;
+  ~KeepAlive() { runtime->release_reference(id); }
+  std::shared_ptr<api::Runtime> runtime;
+  api::ObjectId id;
+};
+
+}  // namespace
+
+api::FetchedValue RingSession::fetched(const Value& value, rayd::ObjectId object) {
+  api::FetchedValue result;
+  result.tag = value.tag;
+  switch (value.kind) {
+    case Value::Kind::kError:
+      result.error = std::make_shared<api::ErrorInfo>(to_api(*value.error));
+      return result;
+    case Value::Kind::kInline: {
+      if (value.contains.empty()) {
+        auto bytes = std::make_shared<Bytes>(value.bytes);
+        result.bytes = bytes->span();
+        result.keep_alive = std::move(bytes);
+        return result;
+      }
+      result.bytes = value.bytes.span();
+      break;
+    }
+    case Value::Kind::kStored: {
+      const auto payload = store_.payload(value.extent);
+      if (!payload) {
+        api::ErrorInfo error;
+        error.code = ray::ErrorCode::kCorrupt;
+        error.message = payload.error().message;
+        result.error = std::make_shared<api::ErrorInfo>(std::move(error));
+        return result;
+      }
+      result.bytes = *payload;
+      break;
+    }
+    case Value::Kind::kNone: RAY_CHECK(false);
+  }
+  if (!object.is_nil()) {
+    core_.add_handle(object);
+    result.keep_alive = std::make_shared<KeepAlive>(shared_from_this(), id_of(object));
+  }
+  return result;
+}
+
+api::Waited RingSession::get(std::span<const api::ObjectId> ids, int64_t timeout_ms,
+                             std::span<api::FetchedValue> values) {
+  constexpr size_t kAtOnce = 1024;  // so many answers may be under way
+  const Time deadline = deadline_after(timeout_ms);
+  const std::vector<rayd::ObjectId> objects = ids_of(ids);
+  Lock lock{mutex_};
+  for (size_t begin = 0; begin < objects.size(); begin += kAtOnce) {
+    const size_t end = std::min(begin + kAtOnce, objects.size());
+    const std::span<const rayd::ObjectId> part{objects.data() + begin, end - begin};
+    core_.want(part, Want::Fetch::kYes);
+    send(lock);
+    size_t known = 0;  // those before it are known for good
+    const auto ready = [&] {
+      while (known < part.size() && core_.is_known(part[known], Want::Fetch::kYes)) ++known;
+      return known == part.size();
+    };
+    if (!block_until(lock, ready, deadline)) {
+      core_.unwant(part);
+      send(lock);
+      return api::Waited::kTimeout;
+    }
+    for (size_t i = begin; i < end; ++i) values[i] = fetched(core_.value(objects[i]), objects[i]);
+  }
+  return api::Waited::kReady;
+}
+
+void RingSession::wait(std::span<const api::ObjectId> ids, size_t count, int64_t timeout_ms,
+                       std::span<uint8_t> ready) {
+  const Time deadline = deadline_after(timeout_ms);
+  const std::vector<rayd::ObjectId> objects = ids_of(ids);
+  Lock lock{mutex_};
+  core_.want(objects, Want::Fetch::kNo);
+  send(lock);
+  const auto count_ready = [&] {
+    return static_cast<size_t>(std::count_if(objects.begin(), objects.end(), [&](auto object) {
+      return core_.is_known(object, Want::Fetch::kNo);
+    }));
+  };
+  if (!block_until(lock, [&] { return count_ready() >= count; }, deadline)) {
+    core_.unwant(objects);
+    send(lock);
+  }
+  for (size_t i = 0; i < objects.size(); ++i) {
+    ready[i] = core_.is_known(objects[i], Want::Fetch::kNo) ? 1 : 0;
+  }
+}
+
+void RingSession::add_reference(api::ObjectId id) noexcept {
+  if (id.is_nil()) return;
+  const Lock lock{mutex_};
+  core_.add_handle(id_of(id));
+}
+
+void RingSession::release_reference(api::ObjectId id) noexcept {
+  if (id.is_nil()) return;
+  Lock lock{mutex_};
+  if (!gone_.empty()) return;
+  const rayd::ObjectId object = id_of(id);
+  // Small values that were read can wait for company; actors and what may be large cannot.
+  const bool is_small = core_.is_known(object, Want::Fetch::kYes) &&
+                        core_.value(object).kind != Value::Kind::kStored;
+  core_.drop_handle(object);
+  if (core_.pending_releases() == 0 || is_small) return;
+  core_.flush_releases();
+  try {
+    send(lock);
+  } catch (const std::exception&) {
+    // The session is over, and its references with it.
+  }
+}
+
+void RingSession::cancel(api::ObjectId id, api::Force force, api::Recursive recursive) {
+  Lock lock{mutex_};
+  core_.outbox().push_back(
+      Cancel{id_of(id).task(),
+             force == api::Force::kYes ? Cancel::Force::kYes : Cancel::Force::kNo,
+             recursive == api::Recursive::kYes ? Cancel::Recursive::kYes : Cancel::Recursive::kNo});
+  send(lock);
+}
+
+// ---- actors -----------------------------------------------------------------------------------
+
+void RingSession::kill(api::ActorId actor, api::NoRestart no_restart) {
+  Lock lock{mutex_};
+  core_.outbox().push_back(KillActor{id_of(actor), no_restart == api::NoRestart::kYes
+                                                       ? KillActor::NoRestart::kYes
+                                                       : KillActor::NoRestart::kNo});
+  send(lock);
+}
+
+std::optional<api::ActorId> RingSession::get_actor(
+    std::string_view name, std::optional<std::string_view> ray_namespace) {
+  const std::string name_space{ray_namespace ? std::string{*ray_namespace} : current_namespace()};
+  Lock lock{mutex_};
+  const uint64_t request = next_request_++;
+  core_.outbox().push_back(GetActor{request, std::string{name}, name_space});
+  send(lock);
+  block_until(lock, [&] { return replies_.contains(request); }, shm::kNoDeadline);
+  const ClientAnswer answer = std::move(replies_.extract(request).mapped());
+  const rayd::ActorId actor = std::get<ActorFound>(answer).actor;
+  if (actor.is_nil()) return std::nullopt;
+  const rayd::ObjectId handle = actor.creation().object(0);
+  core_.add_handle(handle);
+  core_.on_granted({&handle, 1});
+  return api::ActorId{actor.high, actor.low};
+}
+
+// ---- the running call -------------------------------------------------------------------------
+
+bool RingSession::is_cancelled() const {
+  return current_call != nullptr && channel_.work().cancelled(current_call->slot);
+}
+
+void RingSession::exit_actor() {
+  if (current_call == nullptr || current_call->actor.is_nil()) {
+    api::throw_error(ray::ErrorCode::kInvalidArgument, "ExitActor outside of an actor's method");
+  }
+  current_call->exits_actor = true;
+}
+
+bool RingSession::was_current_actor_restarted() const {
+  return current_call != nullptr && current_call->incarnation > 1;
+}
+
+std::string RingSession::current_namespace() const {
+  return current_call != nullptr && !current_call->name_space.empty() ? current_call->name_space
+                                                                      : options_.name_space;
+}
+
+void RingSession::set_image(const ImageHash& image) {
+  const Lock lock{mutex_};
+  image_ = image;
+}
+
+}  // namespace rayd::client

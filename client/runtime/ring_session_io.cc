@@ -1,0 +1,243 @@
+// How a session sends, drains and waits.
+#include <algorithm>
+
+#include "client/runtime/ring_session.h"
+
+namespace rayd::client {
+
+namespace api = ray::internal;
+
+// ---- sending ----------------------------------------------------------------------------------
+
+void RingSession::throw_gone(const std::string& why) const {
+  api::throw_error(ray::ErrorCode::kUnavailable, why);
+}
+
+void RingSession::push(Lock& lock, const ClientMessage& message) {
+  const auto bytes = encoder_.encode(message);
+  if (!bytes) {
+    api::throw_error(ray::ErrorCode::kInvalidArgument,
+                     "a call that does not fit a message: " + bytes.error().message +
+                         "; pass large or many arguments by ray::Put");
+  }
+  for (;;) {
+    if (!gone_.empty()) throw_gone(gone_);
+    switch (channel_.out().try_push(*bytes)) {
+      case shm::Push::kDone: return;
+      case shm::Push::kCorrupt: gone_ = "the daemon broke the ring's protocol"; break;
+      case shm::Push::kNoRoom: {
+        // The daemon is behind. Answers are drained meanwhile, so that it can go on. The encoded
+        // bytes stay valid: only this thread encodes while the ring is full, see `encoding_`.
+        const size_t size = bytes->size();
+        wait_until(lock, [&] { return channel_.out().has_room(size); }, shm::kNoDeadline,
+                   Waiting::kForAnswers);
+        break;
+      }
+    }
+  }
+}
+
+void RingSession::send(Lock& lock) {
+  auto& outbox = core_.outbox();
+  // Another thread may add to the outbox while this one waits for room: it is sent in order by the
+  // one that is sending.
+  if (sending_) {
+    followers_.wait(lock, [&] { return !sending_ || !gone_.empty(); });
+    if (!gone_.empty()) throw_gone(gone_);
+  }
+  sending_ = true;
+  size_t sent = 0;
+  try {
+    while (sent < outbox.size()) push(lock, outbox[sent++]);
+  } catch (...) {
+    outbox.erase(outbox.begin(), outbox.begin() + static_cast<ptrdiff_t>(sent));
+    sending_ = false;
+    followers_.notify_all();
+    throw;
+  }
+  outbox.clear();
+  sending_ = false;
+  channel_.ring();
+}
+
+void RingSession::send_done(Done&& done) {
+  Lock lock{mutex_};
+  core_.outbox().push_back(std::move(done));
+  core_.flush_releases();
+  send(lock);
+}
+
+// ---- draining ---------------------------------------------------------------------------------
+
+void RingSession::drain() {
+  for (;;) {
+    const shm::Popped popped = channel_.answers().try_pop(buffer_.span());
+    if (popped.state == shm::Pop::kEmpty) return;
+    if (popped.state == shm::Pop::kCorrupt) {
+      gone_ = "the daemon broke the ring's protocol";
+      return;
+    }
+    auto answer = wire::decode_client_answer(popped.bytes);
+    if (!answer) {
+      gone_ = "the daemon sent what cannot be read: " + answer.error().message;
+      return;
+    }
+    on_answer(std::move(*answer));
+  }
+}
+
+void RingSession::on_answer(ClientAnswer&& answer) {
+  if (auto* ready = std::get_if<Ready>(&answer)) {
+    core_.on_ready(std::move(*ready));
+  } else if (auto* error = std::get_if<SessionError>(&answer)) {
+    gone_ = "the daemon ended this session: " + error->message;
+  } else {
+    const uint64_t request = std::visit(
+        [](const auto& reply) -> uint64_t {
+          if constexpr (requires { reply.request; }) return reply.request;
+          return 0;
+        },
+        answer);
+    replies_[request] = std::move(answer);
+  }
+}
+
+// ---- waiting ----------------------------------------------------------------------------------
+
+bool RingSession::wait_until(Lock& lock, const Ready& ready, Time deadline, Waiting waiting) {
+  const bool for_work = waiting == Waiting::kForWork;
+  for (;;) {
+    drain();
+    if (ready()) return true;
+    if (!gone_.empty()) throw_gone(gone_);
+    if (now_boottime() >= deadline) return false;
+    if (leading_) {
+      // The leader must look at the work ring too while somebody waits for work.
+      if (for_work) work_wanted_ = true;
+      const auto left = std::chrono::nanoseconds{
+          std::min<int64_t>(deadline.ns - now_boottime().ns, Duration::seconds(1).ns)};
+      followers_.wait_for(lock, left);
+      continue;
+    }
+    leading_ = true;
+    if (for_work) work_wanted_ = true;
+    channel_.ring();
+    const bool wants_room = !channel_.out().has_room(shm::kMaxMessageBytes);
+    lock.unlock();
+    const auto news = [&] {
+      return channel_.answers().peek_ready() || (wants_room && channel_.out_has_credit()) ||
+             (work_wanted_ && channel_.has_work() && channel_.work().peek_ready());
+    };
+    const shm::WaitEnd end = channel_.sleep(
+        news, {.deadline = deadline,
+               .spin_budget = channel_.spin_budget(),
+               .wake_for = wants_room ? shm::WakeFor::kMessagesOrCredit : shm::WakeFor::kMessages});
+    lock.lock();
+    leading_ = false;
+    if (for_work) work_wanted_ = false;
+    if (end == shm::WaitEnd::kPeerGone) gone_ = "the daemon is gone";
+    followers_.notify_all();
+  }
+}
+
+bool RingSession::block_until(Lock& lock, const Ready& ready, Time deadline) {
+  drain();
+  if (ready()) return true;
+  if (current_call == nullptr) {
+    core_.flush_releases();
+    send(lock);
+    return wait_until(lock, ready, deadline, Waiting::kForAnswers);
+  }
+  core_.flush_releases();
+  core_.outbox().push_back(Blocked{});
+  send(lock);
+  const bool done = wait_until(lock, ready, deadline, Waiting::kForAnswers);
+  core_.outbox().push_back(Unblocked{});
+  send(lock);
+  return done;
+}
+
+std::optional<RingSession::Work> RingSession::next_work() {
+  Lock lock{mutex_};
+  try {
+    core_.flush_releases();
+    send(lock);
+    for (;;) {
+      const shm::Popped popped = channel_.work().try_claim(buffer_.span());
+      if (popped.state == shm::Pop::kMessage) {
+        auto message = wire::decode_work_message(popped.bytes);
+        if (!message) return std::nullopt;
+        return Work{std::move(*message), popped.sequence};
+      }
+      if (popped.state == shm::Pop::kCorrupt) return std::nullopt;
+      wait_until(lock, [&] { return channel_.work().peek_ready(); }, shm::kNoDeadline,
+                 Waiting::kForWork);
+    }
+  } catch (const api::RayException&) {
+    return std::nullopt;
+  }
+}
+
+std::vector<api::FetchedValue> RingSession::open_arguments(const std::vector<Value>& args) {
+  const Lock lock{mutex_};
+  std::vector<api::FetchedValue> opened;
+  opened.reserve(args.size());
+  for (const Value& arg : args) {
+    // One handle a reference while the call runs; unpacking makes its own.
+    for (const rayd::ObjectId inner : arg.contains) core_.add_handle(inner);
+    core_.on_granted(arg.contains);
+    opened.push_back(fetched(arg, {}));
+  }
+  return opened;
+}
+
+void RingSession::close_arguments(const std::vector<Value>& args) {
+  const Lock lock{mutex_};
+  for (const Value& arg : args) {
+    for (const rayd::ObjectId inner : arg.contains) core_.drop_handle(inner);
+  }
+}
+
+void RingSession::shutdown() {
+  {
+    Lock lock{mutex_};
+    if (gone_.empty()) {
+      core_.flush_releases();
+      try {
+        send(lock);
+      } catch (const api::RayException&) {
+        // The daemon is gone already.
+      }
+      gone_ = "the session has ended by ray::Shutdown()";
+    }
+    followers_.notify_all();
+  }
+  if (options_.on_shutdown) options_.on_shutdown();
+}
+
+// ---- errors -----------------------------------------------------------------------------------
+
+api::ErrorInfo to_api(const ErrorInfo& error) {
+  api::ErrorInfo info;
+  info.code = static_cast<ray::ErrorCode>(error.code);
+  info.message = error.message;
+  info.remote_type = error.remote_type;
+  info.function = error.function;
+  if (!error.task.is_nil()) info.task = to_string(error.task);
+  if (!error.actor.is_nil()) info.actor = to_string(error.actor);
+  if (error.node != kHeadNode) info.node = to_string(error.node);
+  info.attempt = error.attempt;
+  info.may_have_executed = error.may_have_executed == ErrorInfo::MayHaveExecuted::kYes;
+  return info;
+}
+
+ErrorInfo from_api(const api::ErrorInfo& error) {
+  ErrorInfo info;
+  info.code = static_cast<ErrorCode>(error.code);
+  info.message = error.message;
+  info.remote_type = error.remote_type;
+  info.function = error.function;
+  return info;
+}
+
+}  // namespace rayd::client
