@@ -109,7 +109,7 @@ CallTemplate RingSession::translate(const api::CallTemplate& definition) const {
       call.kind = CallTemplate::Kind::kActorCreation;
       const api::ActorOptions& options = definition.actor;
       call.actor.name = options.name;
-      call.actor.name_space = options.ray_namespace.value_or(current_namespace());
+      call.actor.name_space = options.ray_namespace.value_or("");
       const auto lifetime = options.lifetime.value_or(options_.default_lifetime);
       call.actor.lifetime =
           lifetime == ray::ActorLifetime::DETACHED ? Lifetime::kDetached : Lifetime::kJob;
@@ -478,10 +478,10 @@ void RingSession::kill(api::ActorId actor, api::NoRestart no_restart) {
 
 std::optional<api::ActorId> RingSession::get_actor(
     std::string_view name, std::optional<std::string_view> ray_namespace) {
-  const std::string name_space{ray_namespace ? std::string{*ray_namespace} : current_namespace()};
   Lock lock{mutex_};
   const uint64_t request = next_request_++;
-  core_.outbox().push_back(GetActor{request, std::string{name}, name_space});
+  core_.outbox().push_back(
+      GetActor{request, std::string{name}, std::string{ray_namespace.value_or("")}});
   send(lock);
   block_until(lock, [&] { return replies_.contains(request); }, shm::kNoDeadline);
   const ClientAnswer answer = std::move(replies_.extract(request).mapped());

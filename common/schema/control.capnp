@@ -10,6 +10,7 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("rayd::schema");
 using V = import "/common/schema/value.capnp";
+using J = import "/common/schema/job.capnp";
 
 interface Descriptor {
   # A file descriptor, passed beside the message (SCM_RIGHTS); read it with getFd().
@@ -31,9 +32,11 @@ interface Daemon {
   hello @0 (protocol :UInt32, program :Text) -> (info :DaemonInfo);
   # First call. Another protocol number is refused with both numbers named.
 
-  openRings @1 (name :Text, nameSpace :Text, image :Data, pid :UInt32)
-      -> (client :V.Client, job :UInt32, nameSpace :Text, rings :Rings);
-  # A local driver: the channel's descriptors. Its death is its pid's (a pidfd), not this socket's.
+  openRings @1 (name :Text, nameSpace :Text)
+      -> (client :V.Client, job :UInt32, nameSpace :Text, image :Data, rings :Rings);
+  # A local driver: the channel's descriptors. Its death is its pid's (a pidfd of the socket's peer),
+  # not this socket's. `image` is the hash of its program, which the daemon has read and keeps, so
+  # that workers can be made of it. An empty nameSpace gets one of its own.
 
   openSession @2 (name :Text, nameSpace :Text) -> (client :V.Client, job :UInt32, session :Session);
   # A client without rings (rayctl; later a machine without a daemon). Ends with the connection.
@@ -42,7 +45,7 @@ interface Daemon {
   list @4 (kind :Text) -> (items :List(Item));
   # kind: nodes jobs tasks actors objects workers functions workloads modules.
 
-  submitJob @5 (workload :Text, parameters :List(V.Variable), name :Text, nameSpace :Text,
+  submitJob @5 (workload :Text, parameters :List(J.JobParameter), name :Text, nameSpace :Text,
                 retries :Int32, queue :Bool, module :Text) -> (job :UInt32);
   # The parameters are checked by the caller against the module's description (findModule…); `queue`
   # lets an infeasible job wait. A parameter of kind input carries its content.
@@ -72,10 +75,9 @@ interface Daemon {
 
 interface Rings {
   # The memory of a local client's channel (common/shm/channel.h) and of the object store.
-  open @0 () -> (clientMemory :Descriptor, daemonMemory :Descriptor, claims :Descriptor,
-                 daemonBell :Descriptor, clientBell :Descriptor,
-                 storeWritable :Descriptor, storeReadable :Descriptor,
-                 storeVirtualBytes :UInt64);
+  open @0 () -> (clientMemory :Descriptor, daemonMemory :Descriptor,
+                 daemonRope :Descriptor, clientBell :Descriptor,
+                 storeWritable :Descriptor, storeReadable :Descriptor);
   sync @1 (after :UInt32) -> ();
   # Returns when the daemon has drained the `out` ring up to sequence number `after`, so that the
   # two lanes cannot overtake each other.
@@ -96,6 +98,8 @@ interface JobSink {
   writeFile @3 (name :Text, offset :UInt64, bytes :Data, complete :Bool) -> ();
   # Parts in order; the file appears to others when complete.
   cancelled @4 () -> (cancelled :Bool);
+  clusterCpus @5 () -> (cpus :Int64);
+  # Of all nodes that are up.
 }
 
 struct Metric {

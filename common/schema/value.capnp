@@ -94,6 +94,8 @@ struct CallTemplate {
   actor @9 :ActorOptions;
   # Only in a creation.
   environment @10 :List(Variable);
+  nameSpace @11 :Text;
+  # Of the job that made it; set by the daemon, whatever a client says.
 }
 
 struct Arg {

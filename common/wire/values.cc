@@ -163,6 +163,7 @@ void write(schema::CallTemplate::Builder builder, const CallTemplate& call) {
   builder.setFunctionName(call.function.name);
   builder.setFunctionType(call.function.type);
   builder.setDisplayName(call.display_name);
+  builder.setNameSpace(call.name_space);
   write(builder.initDemand(), call.demand);
   if (call.kind == CallTemplate::Kind::kActorCreation) {
     write_actor_options(builder.initActor(), call.actor);
@@ -191,6 +192,7 @@ CallTemplate read_call_template(schema::CallTemplate::Reader reader) {
   call.function.name = text_of(reader.getFunctionName());
   call.function.type = text_of(reader.getFunctionType());
   call.display_name = text_of(reader.getDisplayName());
+  call.name_space = text_of(reader.getNameSpace());
   call.demand = read_resources(reader.getDemand());
   if (call.kind == CallTemplate::Kind::kActorCreation) {
     call.actor = read_actor_options(reader.getActor());

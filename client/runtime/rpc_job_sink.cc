@@ -1,0 +1,124 @@
+#include "client/runtime/rpc_job_sink.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "common/net/rpc_client.h"
+#include "common/schema/control.capnp.h"
+#include "ray/exception.h"
+
+namespace rayd::client {
+namespace {
+
+constexpr Duration kPatience = Duration::seconds(60);
+constexpr size_t kPart = 1 << 20;
+constexpr Duration kProgressInterval = Duration::millis(50);
+constexpr Duration kCancelledInterval = Duration::millis(20);
+
+void check(const Status& status) {
+  if (status.ok()) return;
+  ray::internal::throw_error(static_cast<ray::ErrorCode>(status.error().code),
+                             status.error().message);
+}
+
+class RpcJob final : public ray::Job {
+ public:
+  explicit RpcJob(kj::AutoCloseFd socket)
+      : client_(loop_, kj::mv(socket)),
+        daemon_(client_.bootstrap<schema::Daemon>()),
+        sink_(daemon_.jobRequest().send().getSink()) {}
+
+  void progress(uint64_t done, uint64_t total, std::string_view text) override {
+    // More often than anybody can read would only slow the run; the last word always leaves.
+    const Time now = now_boottime();
+    if (done != total && now < next_progress_) return;
+    next_progress_ = now + kProgressInterval;
+    auto request = sink_.progressRequest();
+    request.setDone(done);
+    request.setTotal(total);
+    request.setText(std::string{text});
+    finish(request.send().ignoreResult());
+  }
+
+  void metrics(uint64_t step, const std::vector<ray::MetricValue>& values) override {
+    auto request = sink_.metricsRequest();
+    request.setStep(step);
+    auto list = request.initValues(static_cast<unsigned>(values.size()));
+    for (unsigned i = 0; i < list.size(); ++i) {
+      list[i].setName(values[i].name);
+      list[i].setValue(std::visit([](auto number) { return static_cast<double>(number); },
+                                  values[i].value));
+    }
+    finish(request.send().ignoreResult());
+  }
+
+  void frame(uint64_t, const ray::Image&) override {}  // nobody looks at frames yet
+
+  bool cancelled() override {
+    const Time now = now_boottime();
+    if (cancelled_ || now < next_question_) return cancelled_;
+    next_question_ = now + kCancelledInterval;
+    auto answer = client_.wait(sink_.cancelledRequest().send(), kPatience);
+    if (!answer) check(answer.error());
+    cancelled_ = answer->getCancelled();
+    return cancelled_;
+  }
+
+  void log(ray::LogLevel level, std::string_view text) override {
+    auto request = sink_.logRequest();
+    request.setLevel(static_cast<uint8_t>(level));
+    request.setText(std::string{text});
+    finish(request.send().ignoreResult());
+  }
+
+  void write(std::string_view name, std::string_view bytes) override {
+    if (!ray::is_result_name(name)) {
+      throw std::invalid_argument{"'" + std::string{name} + "' is no name for a result file"};
+    }
+    size_t offset = 0;
+    do {
+      const size_t size = std::min(kPart, bytes.size() - offset);
+      auto request = sink_.writeFileRequest();
+      request.setName(std::string{name});
+      request.setOffset(offset);
+      request.setBytes({reinterpret_cast<const uint8_t*>(bytes.data()) + offset, size});
+      offset += size;
+      request.setComplete(offset == bytes.size());
+      finish(request.send().ignoreResult());
+    } while (offset < bytes.size());
+  }
+
+  int64_t cluster_cpus() override {
+    auto answer = client_.wait(sink_.clusterCpusRequest().send(), kPatience);
+    if (!answer) check(answer.error());
+    return std::max<int64_t>(1, answer->getCpus());
+  }
+
+ private:
+  void finish(kj::Promise<void> promise) { check(client_.wait(kj::mv(promise), kPatience)); }
+
+  PollLoop loop_;
+  RpcClient client_;
+  schema::Daemon::Client daemon_;
+  schema::JobSink::Client sink_;
+  Time next_progress_;
+  Time next_question_;
+  bool cancelled_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ray::Job>> connect_job_sink(int control_fd) {
+  const int own = fcntl(control_fd, F_DUPFD_CLOEXEC, 0);
+  if (own < 0) {
+    return Error{ErrorCode::kUnavailable,
+                 std::string{"no control socket in this worker: "} + std::strerror(errno)};
+  }
+  return std::unique_ptr<ray::Job>{std::make_unique<RpcJob>(kj::AutoCloseFd{own})};
+}
+
+}  // namespace rayd::client

@@ -1,0 +1,15 @@
+// A workload's Job whose words go to the daemon by the control lane.
+#pragma once
+
+#include <memory>
+
+#include "common/base/result.h"
+#include "ray/workload.h"
+
+namespace rayd::client {
+
+/// Over a duplicate of `control_fd`, the socket that this worker was born with. Calls block until
+/// the daemon has what they say, so nothing is lost when the run ends.
+Result<std::unique_ptr<ray::Job>> connect_job_sink(int control_fd);
+
+}  // namespace rayd::client
