@@ -66,8 +66,11 @@ class Executor {
 
   Next carry_out(const Call& call) {
     const bool is_method = call.definition.kind == CallTemplate::Kind::kActorCall;
-    CurrentCall current{call.run.task,  call.run.attempt,     call.slot,
-                        call.run.actor, call.run.incarnation,
+    CurrentCall current{call.run.task,
+                        call.run.attempt,
+                        call.slot,
+                        call.run.actor,
+                        call.run.incarnation,
                         is_method ? actor_name_space_ : call.definition.name_space};
     RingSession::current_call = &current;
     Done done{call.run.task, call.run.attempt, {}, nullptr, Done::ActorExits::kNo};
@@ -118,7 +121,8 @@ class Executor {
 
   api::Execution dispatch(const Call& call, std::span<const api::FetchedValue> arguments,
                           StoringSink& sink) {
-    if (call.definition.kind == CallTemplate::Kind::kJobRoot) return run_root(call, arguments, sink);
+    if (call.definition.kind == CallTemplate::Kind::kJobRoot)
+      return run_root(call, arguments, sink);
     const FunctionKey& key = call.definition.function;
     const api::FunctionEntry* entry = api::find_function(key.name, key.type);
     if (entry == nullptr) {
@@ -131,8 +135,7 @@ class Executor {
         actor_name_space_ = call.definition.name_space;
         return api::construct(*entry, arguments, instance_);
       }
-      case CallTemplate::Kind::kActorCall:
-        return api::execute(*entry, &instance_, arguments, sink);
+      case CallTemplate::Kind::kActorCall: return api::execute(*entry, &instance_, arguments, sink);
       default: return api::execute(*entry, nullptr, arguments, sink);
     }
   }
@@ -141,9 +144,9 @@ class Executor {
                           StoringSink& sink) {
     api::Execution execution;
     try {
-      const std::string json = run_job({call.definition.function.name,
-                                        arguments.empty() ? ByteSpan{} : arguments[0].bytes,
-                                        control_.fd});
+      const std::string json =
+          run_job({call.definition.function.name,
+                   arguments.empty() ? ByteSpan{} : arguments[0].bytes, control_.fd});
       sink.value({api::kTextTag,
                   ByteSpan{reinterpret_cast<const uint8_t*>(json.data()), json.size()},
                   {}});

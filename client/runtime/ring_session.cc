@@ -424,7 +424,8 @@ void RingSession::wait(std::span<const api::ObjectId> ids, size_t count, int64_t
       return core_.is_known(object, Want::Fetch::kNo);
     }));
   };
-  if (!block_until(lock, [&] { return count_ready() >= count; }, deadline)) {
+  if (!block_until(
+          lock, [&] { return count_ready() >= count; }, deadline)) {
     core_.unwant(objects);
     send(lock);
   }
@@ -445,8 +446,8 @@ void RingSession::release_reference(api::ObjectId id) noexcept {
   if (!gone_.empty()) return;
   const rayd::ObjectId object = id_of(id);
   // Small values that were read can wait for company; actors and what may be large cannot.
-  const bool is_small = core_.is_known(object, Want::Fetch::kYes) &&
-                        core_.value(object).kind != Value::Kind::kStored;
+  const bool is_small =
+      core_.is_known(object, Want::Fetch::kYes) && core_.value(object).kind != Value::Kind::kStored;
   core_.drop_handle(object);
   if (core_.pending_releases() == 0 || is_small) return;
   core_.flush_releases();
@@ -460,8 +461,7 @@ void RingSession::release_reference(api::ObjectId id) noexcept {
 void RingSession::cancel(api::ObjectId id, api::Force force, api::Recursive recursive) {
   Lock lock{mutex_};
   core_.outbox().push_back(
-      Cancel{id_of(id).task(),
-             force == api::Force::kYes ? Cancel::Force::kYes : Cancel::Force::kNo,
+      Cancel{id_of(id).task(), force == api::Force::kYes ? Cancel::Force::kYes : Cancel::Force::kNo,
              recursive == api::Recursive::kYes ? Cancel::Recursive::kYes : Cancel::Recursive::kNo});
   send(lock);
 }
@@ -476,14 +476,15 @@ void RingSession::kill(api::ActorId actor, api::NoRestart no_restart) {
   send(lock);
 }
 
-std::optional<api::ActorId> RingSession::get_actor(
-    std::string_view name, std::optional<std::string_view> ray_namespace) {
+std::optional<api::ActorId> RingSession::get_actor(std::string_view name,
+                                                   std::optional<std::string_view> ray_namespace) {
   Lock lock{mutex_};
   const uint64_t request = next_request_++;
   core_.outbox().push_back(
       GetActor{request, std::string{name}, std::string{ray_namespace.value_or("")}});
   send(lock);
-  block_until(lock, [&] { return replies_.contains(request); }, shm::kNoDeadline);
+  block_until(
+      lock, [&] { return replies_.contains(request); }, shm::kNoDeadline);
   const ClientAnswer answer = std::move(replies_.extract(request).mapped());
   const rayd::ActorId actor = std::get<ActorFound>(answer).actor;
   if (actor.is_nil()) return std::nullopt;

@@ -27,8 +27,8 @@ namespace rayd::client {
 
 struct SessionOptions {
   ClientId self;
-  ImageHash image;          // of this program; a worker learns it from its first work
-  std::string name_space;   // the job's
+  ImageHash image;         // of this program; a worker learns it from its first work
+  std::string name_space;  // the job's
   ray::ActorLifetime default_lifetime = ray::ActorLifetime::NON_DETACHED;
   uint64_t max_pending_tasks = 2'000'000;
   Duration remote_timeout = Duration::millis(60'000);
@@ -40,7 +40,7 @@ struct SessionOptions {
 struct CurrentCall {
   TaskId task;
   uint32_t attempt = 0;
-  uint64_t slot = 0;         // its sequence in the work ring: for the cancel word
+  uint64_t slot = 0;  // its sequence in the work ring: for the cancel word
   ActorId actor;
   uint32_t incarnation = 0;
   std::string name_space;
@@ -69,8 +69,7 @@ class RingSession final : public ray::internal::Runtime,
             std::span<uint8_t> ready) override;
   void add_reference(ObjectId id) noexcept override;
   void release_reference(ObjectId id) noexcept override;
-  void cancel(ObjectId id, ray::internal::Force force,
-              ray::internal::Recursive recursive) override;
+  void cancel(ObjectId id, ray::internal::Force force, ray::internal::Recursive recursive) override;
   void kill(ActorId actor, ray::internal::NoRestart no_restart) override;
   std::optional<ActorId> get_actor(std::string_view name,
                                    std::optional<std::string_view> ray_namespace) override;
@@ -98,7 +97,7 @@ class RingSession final : public ray::internal::Runtime,
 
  private:
   using Lock = std::unique_lock<std::mutex>;
-  using Ready = std::function<bool()>;
+  using Condition = std::function<bool()>;
   enum class Waiting : uint8_t { kForAnswers, kForWork };
 
   CallTemplate translate(const ray::internal::CallTemplate& definition) const;
@@ -117,9 +116,9 @@ class RingSession final : public ray::internal::Runtime,
   void push(Lock& lock, const ClientMessage& message);
   void drain();
   void on_answer(ClientAnswer&& answer);
-  bool wait_until(Lock& lock, const Ready& ready, Time deadline, Waiting waiting);
+  bool wait_until(Lock& lock, const Condition& ready, Time deadline, Waiting waiting);
   /// wait_until for a running call: lends its CPUs meanwhile.
-  bool block_until(Lock& lock, const Ready& ready, Time deadline);
+  bool block_until(Lock& lock, const Condition& ready, Time deadline);
   [[noreturn]] void throw_gone(const std::string& why) const;
 
   const SessionOptions options_;
@@ -135,7 +134,9 @@ class RingSession final : public ray::internal::Runtime,
   std::map<uint64_t, ClientAnswer> replies_;  // to getActor and requestArena, by request
   uint64_t next_request_ = 1;
   uint64_t submitted_ = 0;
-  bool leading_ = false;
+  bool leading_ = false;  // a thread sleeps on the bell
+  bool sending_ = false;  // a thread empties the outbox
+  int waiting_to_send_ = 0;
   std::atomic<bool> work_wanted_{false};
   std::string gone_;  // not empty: the session is over, and why
 };

@@ -27,10 +27,11 @@ void RingSession::push(Lock& lock, const ClientMessage& message) {
       case shm::Push::kCorrupt: gone_ = "the daemon broke the ring's protocol"; break;
       case shm::Push::kNoRoom: {
         // The daemon is behind. Answers are drained meanwhile, so that it can go on. The encoded
-        // bytes stay valid: only this thread encodes while the ring is full, see `encoding_`.
+        // bytes stay valid: only the thread that is sending encodes.
         const size_t size = bytes->size();
-        wait_until(lock, [&] { return channel_.out().has_room(size); }, shm::kNoDeadline,
-                   Waiting::kForAnswers);
+        wait_until(
+            lock, [&] { return channel_.out().has_room(size); }, shm::kNoDeadline,
+            Waiting::kForAnswers);
         break;
       }
     }
@@ -42,8 +43,9 @@ void RingSession::send(Lock& lock) {
   // Another thread may add to the outbox while this one waits for room: it is sent in order by the
   // one that is sending.
   if (sending_) {
-    followers_.wait(lock, [&] { return !sending_ || !gone_.empty(); });
-    if (!gone_.empty()) throw_gone(gone_);
+    ++waiting_to_send_;
+    followers_.wait(lock, [&] { return !sending_; });
+    --waiting_to_send_;
   }
   sending_ = true;
   size_t sent = 0;
@@ -58,6 +60,7 @@ void RingSession::send(Lock& lock) {
   outbox.clear();
   sending_ = false;
   channel_.ring();
+  if (waiting_to_send_ > 0) followers_.notify_all();
 }
 
 void RingSession::send_done(Done&& done) {
@@ -104,28 +107,35 @@ void RingSession::on_answer(ClientAnswer&& answer) {
 
 // ---- waiting ----------------------------------------------------------------------------------
 
-bool RingSession::wait_until(Lock& lock, const Ready& ready, Time deadline, Waiting waiting) {
+bool RingSession::wait_until(Lock& lock, const Condition& ready, Time deadline, Waiting waiting) {
+  // While somebody waits for work, whoever leads looks at the work ring too.
   const bool for_work = waiting == Waiting::kForWork;
+  if (for_work) work_wanted_ = true;
+  const auto stop_wanting = [&] {
+    if (for_work) work_wanted_ = false;
+  };
   for (;;) {
     drain();
-    if (ready()) return true;
-    if (!gone_.empty()) throw_gone(gone_);
-    if (now_boottime() >= deadline) return false;
+    if (ready()) return stop_wanting(), true;
+    if (!gone_.empty()) {
+      stop_wanting();
+      throw_gone(gone_);
+    }
+    if (now_boottime() >= deadline) return stop_wanting(), false;
     if (leading_) {
-      // The leader must look at the work ring too while somebody waits for work.
-      if (for_work) work_wanted_ = true;
       const auto left = std::chrono::nanoseconds{
           std::min<int64_t>(deadline.ns - now_boottime().ns, Duration::seconds(1).ns)};
       followers_.wait_for(lock, left);
       continue;
     }
     leading_ = true;
-    if (for_work) work_wanted_ = true;
     channel_.ring();
     const bool wants_room = !channel_.out().has_room(shm::kMaxMessageBytes);
+    const uint64_t credit = channel_.out().peek_credit();
     lock.unlock();
     const auto news = [&] {
-      return channel_.answers().peek_ready() || (wants_room && channel_.out_has_credit()) ||
+      return channel_.answers().peek_ready() ||
+             (wants_room && channel_.out().peek_credit() != credit) ||
              (work_wanted_ && channel_.has_work() && channel_.work().peek_ready());
     };
     const shm::WaitEnd end = channel_.sleep(
@@ -134,13 +144,12 @@ bool RingSession::wait_until(Lock& lock, const Ready& ready, Time deadline, Wait
                .wake_for = wants_room ? shm::WakeFor::kMessagesOrCredit : shm::WakeFor::kMessages});
     lock.lock();
     leading_ = false;
-    if (for_work) work_wanted_ = false;
     if (end == shm::WaitEnd::kPeerGone) gone_ = "the daemon is gone";
     followers_.notify_all();
   }
 }
 
-bool RingSession::block_until(Lock& lock, const Ready& ready, Time deadline) {
+bool RingSession::block_until(Lock& lock, const Condition& ready, Time deadline) {
   drain();
   if (ready()) return true;
   if (current_call == nullptr) {
@@ -170,8 +179,8 @@ std::optional<RingSession::Work> RingSession::next_work() {
         return Work{std::move(*message), popped.sequence};
       }
       if (popped.state == shm::Pop::kCorrupt) return std::nullopt;
-      wait_until(lock, [&] { return channel_.work().peek_ready(); }, shm::kNoDeadline,
-                 Waiting::kForWork);
+      wait_until(
+          lock, [&] { return channel_.work().peek_ready(); }, shm::kNoDeadline, Waiting::kForWork);
     }
   } catch (const api::RayException&) {
     return std::nullopt;

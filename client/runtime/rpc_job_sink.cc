@@ -32,6 +32,8 @@ class RpcJob final : public ray::Job {
         daemon_(client_.bootstrap<schema::Daemon>()),
         sink_(daemon_.jobRequest().send().getSink()) {}
 
+  ~RpcJob() noexcept override {}  // KJ's destructors may throw; the base's may not
+
   void progress(uint64_t done, uint64_t total, std::string_view text) override {
     // More often than anybody can read would only slow the run; the last word always leaves.
     const Time now = now_boottime();
@@ -50,8 +52,8 @@ class RpcJob final : public ray::Job {
     auto list = request.initValues(static_cast<unsigned>(values.size()));
     for (unsigned i = 0; i < list.size(); ++i) {
       list[i].setName(values[i].name);
-      list[i].setValue(std::visit([](auto number) { return static_cast<double>(number); },
-                                  values[i].value));
+      list[i].setValue(
+          std::visit([](auto number) { return static_cast<double>(number); }, values[i].value));
     }
     finish(request.send().ignoreResult());
   }

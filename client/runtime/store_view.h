@@ -13,7 +13,7 @@
 #include "common/shm/arena.h"
 #include "common/shm/object_header.h"
 #include "common/shm/segment.h"
-#include "common/types/value.h"
+#include "common/types/client_messages.h"
 
 namespace rayd::client {
 

@@ -36,7 +36,7 @@ class Bytes {
     Bytes bytes;
     if (span.empty()) return bytes;
     bytes.block_ = new (::operator new(sizeof(Block) + span.size())) Block{{1}, span.size()};
-    std::memcpy(bytes.block_ + 1, span.data(), span.size());
+    std::memcpy(reinterpret_cast<uint8_t*>(bytes.block_ + 1), span.data(), span.size());
     return bytes;
   }
   static Bytes copy(std::string_view text) {

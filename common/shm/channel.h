@@ -129,6 +129,14 @@ class ChannelPeer {
     return wait([this] { return pending(); }, options);
   }
 
+  /// As wait(), but without ring(), which comes before: touches only the bell, so one thread may
+  /// sleep here while others, under the caller's lock, use the rings. `ready` runs without that
+  /// lock.
+  template <class Ready>
+  WaitEnd sleep(Ready&& ready, const WaitOptions& options) {
+    return shm::wait(sleeper_, doorbell_, ready, options);
+  }
+
   Duration spin_budget() const { return spin_budget_; }
   uint64_t finished_tasks() const;
   Time lease_deadline() const;

@@ -44,6 +44,12 @@ Result<UniqueFd> reopen_read_only(int fd) {
   return copy;
 }
 
+Result<uint64_t> memory_file_size(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return system_error("received no memory file");
+  return static_cast<uint64_t>(status.st_size);
+}
+
 Status check_memory_file(int fd, uint64_t size) {
   const int seals = ::fcntl(fd, F_GET_SEALS);
   struct stat status {};

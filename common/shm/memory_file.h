@@ -39,6 +39,9 @@ Result<UniqueFd> reopen_read_only(int fd);
 /// For a receiver: fd is memory of at least `size` bytes that can never shrink.
 Status check_memory_file(int fd, uint64_t size);
 
+/// Bytes of a file that was received.
+Result<uint64_t> memory_file_size(int fd);
+
 enum class Access : uint8_t { kReadOnly, kReadWrite };
 
 /// Owns a mapped range. Moves keep the address.

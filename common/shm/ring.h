@@ -140,6 +140,10 @@ class BasicRingProducer {
     return static_cast<uint32_t>(memory_.count - (produced_ - consumed_));
   }
 
+  /// The credit as it stands, without judging it: changes when the consumer returns slots. One
+  /// load; any thread may call it.
+  uint64_t peek_credit() const { return Atomics::load_acquire(memory_.consumed); }
+
   /// Slots published so far: the sequence number of the last one.
   uint64_t produced() const { return produced_; }
   /// The sequence number that the next message will have.
