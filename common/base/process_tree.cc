@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace rayd {
@@ -46,6 +47,11 @@ std::optional<uint64_t> process_tag(pid_t pid) {
   rlimit limit{};
   if (prlimit(pid, RLIMIT_LOCKS, nullptr, &limit) != 0) return std::nullopt;
   return limit.rlim_cur;
+}
+
+UniqueFd open_pidfd(pid_t pid) {
+  // By number: <sys/pidfd.h> of glibc 2.36 declares it without extern "C".
+  return UniqueFd{static_cast<int>(syscall(SYS_pidfd_open, pid, 0))};
 }
 
 std::vector<pid_t> own_children() {

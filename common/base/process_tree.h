@@ -12,6 +12,8 @@
 
 #include <sys/types.h>
 
+#include "common/base/unique_fd.h"
+
 namespace rayd {
 
 /// Marks the calling process and all it will start. Precondition: tag is not 2^64−1.
@@ -19,6 +21,10 @@ void set_process_tag(uint64_t tag);
 
 /// Nothing if the process is gone or belongs to another user.
 std::optional<uint64_t> process_tag(pid_t pid);
+
+/// A descriptor that becomes readable when the process ends (of a child: can be waited for),
+/// whatever happens to its number; empty with errno set if there is none. Close-on-exec.
+UniqueFd open_pidfd(pid_t pid);
 
 /// The children of the calling process, those that ended and wait to be reaped too.
 std::vector<pid_t> own_children();
