@@ -1,7 +1,7 @@
 @0xb1c5a1e5f0d30005;
 # The control lane: real Cap'n Proto RPC over the daemon's Unix socket (and later TLS). Whoever has
-# a Cap'n Proto binding can be a client. Everything here may be called by the owner of the cluster and
-# root (SO_PEERCRED); a worker reaches the same interface through the socket it was born with.
+# a Cap'n Proto binding can be a client. Everything here may be called by the owner of the cluster
+# and root (SO_PEERCRED); a worker reaches the same interface through the socket it was born with.
 #
 # RPC objects only translate: a request becomes a message to a core with an operation id, and the
 # core's answer becomes the reply. Failures are exceptions whose text begins with "code:NUMBER "
