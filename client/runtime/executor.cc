@@ -121,8 +121,7 @@ class Executor {
 
   api::Execution dispatch(const Call& call, std::span<const api::FetchedValue> arguments,
                           StoringSink& sink) {
-    if (call.definition.kind == CallTemplate::Kind::kJobRoot)
-      return run_root(call, arguments, sink);
+    if (call.definition.kind == CallTemplate::Kind::kJobRoot) return run_root(call, sink);
     const FunctionKey& key = call.definition.function;
     const api::FunctionEntry* entry = api::find_function(key.name, key.type);
     if (entry == nullptr) {
@@ -140,13 +139,10 @@ class Executor {
     }
   }
 
-  api::Execution run_root(const Call& call, std::span<const api::FetchedValue> arguments,
-                          StoringSink& sink) {
+  api::Execution run_root(const Call& call, StoringSink& sink) {
     api::Execution execution;
     try {
-      const std::string json =
-          run_job({call.definition.function.name,
-                   arguments.empty() ? ByteSpan{} : arguments[0].bytes, control_.fd});
+      const std::string json = run_job(call.definition.function.name, control_.fd);
       sink.value({api::kTextTag,
                   ByteSpan{reinterpret_cast<const uint8_t*>(json.data()), json.size()},
                   {}});

@@ -12,9 +12,7 @@ thread_local CurrentCall* RingSession::current_call = nullptr;
 
 namespace {
 
-/// Inline values of one message together: the rest goes to the store, so that it fits the ring.
-constexpr size_t kMaxInlinePerMessage = 2048;
-constexpr size_t kMaxContainedPerMessage = 100;
+constexpr size_t kMaxContained = 100'000;
 
 rayd::ObjectId id_of(api::ObjectId id) {
   rayd::ObjectId object;
@@ -78,7 +76,6 @@ RingSession::RingSession(SessionOptions options, shm::ChannelPeer channel, Store
       channel_(std::move(channel)),
       store_(std::move(store)),
       core_(options_.self),
-      encoder_(shm::kMaxMessageBytes),
       image_(options_.image) {}
 
 RingSession::~RingSession() = default;
@@ -145,10 +142,10 @@ Value RingSession::make_value(Lock& lock, const api::SerializedValue& value, siz
   result.tag = value.tag;
   result.size = value.bytes.size();
   result.contains = ids_of(value.contained);
-  if (result.contains.size() > kMaxContainedPerMessage) {
+  if (result.contains.size() > kMaxContained) {
     api::throw_error(ray::ErrorCode::kInvalidArgument,
                      "a value with " + std::to_string(result.contains.size()) +
-                         " references; at most " + std::to_string(kMaxContainedPerMessage) +
+                         " references; at most " + std::to_string(kMaxContained) +
                          " fit one object: nest them");
   }
   if (value.bytes.size() <= inline_limit) {
@@ -225,24 +222,17 @@ Value RingSession::store_result(const api::SerializedValue& result) {
 std::vector<Arg> RingSession::pack_arguments(Lock& lock, std::span<const api::Argument> arguments,
                                              std::vector<rayd::ObjectId>& temporaries) {
   std::vector<Arg> args(arguments.size());
-  size_t inlined = 0;
-  size_t contained = 0;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const api::Argument& argument = arguments[i];
     if (!argument.reference.is_nil()) {
       args[i].reference = id_of(argument.reference);
       continue;
     }
-    const size_t size = argument.value.bytes.size();
-    inlined += size;
-    contained += argument.value.contained.size();
-    if (size <= kMaxInlineInRing && inlined <= kMaxInlinePerMessage && contained <= 16) {
+    if (argument.value.bytes.size() <= kMaxInlineInRing) {
       args[i].value = make_value(lock, argument.value, kMaxInlineInRing);
       continue;
     }
     // A large argument is a put of its own, which the call refers to.
-    inlined -= size;
-    contained -= argument.value.contained.size();
     temporaries.push_back(put_locked(lock, argument.value));
     args[i].reference = temporaries.back();
   }

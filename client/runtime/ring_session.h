@@ -114,6 +114,7 @@ class RingSession final : public ray::internal::Runtime,
 
   void send(Lock& lock);
   void push(Lock& lock, const ClientMessage& message);
+  void push_part(Lock& lock, ByteSpan part);
   void drain();
   void on_answer(ClientAnswer&& answer);
   bool wait_until(Lock& lock, const Condition& ready, Time deadline, Waiting waiting);
@@ -129,6 +130,8 @@ class RingSession final : public ray::internal::Runtime,
   SessionCore core_;
   wire::Encoder encoder_;
   shm::MessageBuffer buffer_;
+  wire::Reassembler answer_parts_;
+  wire::Reassembler work_parts_;
   ImageHash image_;
   std::map<ray::internal::CallTemplate, ray::internal::TemplateId> templates_;
   std::map<uint64_t, ClientAnswer> replies_;  // to getActor and requestArena, by request

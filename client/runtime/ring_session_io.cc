@@ -17,21 +17,24 @@ void RingSession::push(Lock& lock, const ClientMessage& message) {
   const auto bytes = encoder_.encode(message);
   if (!bytes) {
     api::throw_error(ray::ErrorCode::kInvalidArgument,
-                     "a call that does not fit a message: " + bytes.error().message +
+                     "a call does not fit: " + bytes.error().message +
                          "; pass large or many arguments by ray::Put");
   }
+  // The encoded bytes stay valid while this thread waits for room: only who is sending encodes.
+  wire::Fragments parts{*bytes, shm::kMaxMessageBytes};
+  for (ByteSpan part = parts.next(); !part.empty(); part = parts.next()) push_part(lock, part);
+}
+
+void RingSession::push_part(Lock& lock, ByteSpan part) {
   for (;;) {
     if (!gone_.empty()) throw_gone(gone_);
-    switch (channel_.out().try_push(*bytes)) {
+    switch (channel_.out().try_push(part)) {
       case shm::Push::kDone: return;
       case shm::Push::kCorrupt: gone_ = "the daemon broke the ring's protocol"; break;
       case shm::Push::kNoRoom: {
-        // The daemon is behind. Answers are drained meanwhile, so that it can go on. The encoded
-        // bytes stay valid: only the thread that is sending encodes.
-        const size_t size = bytes->size();
-        wait_until(
-            lock, [&] { return channel_.out().has_room(size); }, shm::kNoDeadline,
-            Waiting::kForAnswers);
+        // The daemon is behind. Answers are drained meanwhile, so that it can go on.
+        const auto has_room = [&] { return channel_.out().has_room(part.size()); };
+        wait_until(lock, has_room, shm::kNoDeadline, Waiting::kForAnswers);
         break;
       }
     }
@@ -80,7 +83,9 @@ void RingSession::drain() {
       gone_ = "the daemon broke the ring's protocol";
       return;
     }
-    auto answer = wire::decode_client_answer(popped.bytes);
+    const auto whole = answer_parts_.add(popped.bytes);
+    if (whole.ok() && whole->empty()) continue;
+    auto answer = whole.ok() ? wire::decode_client_answer(*whole) : whole.error();
     if (!answer) {
       gone_ = "the daemon sent what cannot be read: " + answer.error().message;
       return;
@@ -174,7 +179,9 @@ std::optional<RingSession::Work> RingSession::next_work() {
     for (;;) {
       const shm::Popped popped = channel_.work().try_claim(buffer_.span());
       if (popped.state == shm::Pop::kMessage) {
-        auto message = wire::decode_work_message(popped.bytes);
+        const auto whole = work_parts_.add(popped.bytes);
+        if (whole.ok() && whole->empty()) continue;
+        auto message = whole.ok() ? wire::decode_work_message(*whole) : whole.error();
         if (!message) return std::nullopt;
         return Work{std::move(*message), popped.sequence};
       }

@@ -25,7 +25,7 @@ void check(const Status& status) {
                              status.error().message);
 }
 
-class RpcJob final : public ray::Job {
+class RpcJob final : public JobSink {
  public:
   explicit RpcJob(kj::AutoCloseFd socket)
       : client_(loop_, kj::mv(socket)),
@@ -94,6 +94,23 @@ class RpcJob final : public ray::Job {
     } while (offset < bytes.size());
   }
 
+  ray::Arguments arguments() override {
+    auto answer = client_.wait(sink_.parametersRequest().send(), kPatience);
+    if (!answer) check(answer.error());
+    ray::Arguments arguments;
+    for (const auto entry : answer->getParameters()) {
+      const std::string name = entry.getName().cStr();
+      const std::string value = entry.getValue().cStr();
+      arguments.values[name] = value;
+      if (!entry.getInput().isContent()) continue;
+      const auto content = entry.getInput().getContent();
+      ray::Input& input = arguments.inputs[name];
+      input.name = value.starts_with('@') ? value.substr(1) : value;
+      input.content.assign(reinterpret_cast<const char*>(content.begin()), content.size());
+    }
+    return arguments;
+  }
+
   int64_t cluster_cpus() override {
     auto answer = client_.wait(sink_.clusterCpusRequest().send(), kPatience);
     if (!answer) check(answer.error());
@@ -114,13 +131,13 @@ class RpcJob final : public ray::Job {
 
 }  // namespace
 
-Result<std::unique_ptr<ray::Job>> connect_job_sink(int control_fd) {
+Result<std::unique_ptr<JobSink>> connect_job_sink(int control_fd) {
   const int own = fcntl(control_fd, F_DUPFD_CLOEXEC, 0);
   if (own < 0) {
     return Error{ErrorCode::kUnavailable,
                  std::string{"no control socket in this worker: "} + std::strerror(errno)};
   }
-  return std::unique_ptr<ray::Job>{std::make_unique<RpcJob>(kj::AutoCloseFd{own})};
+  return std::unique_ptr<JobSink>{std::make_unique<RpcJob>(kj::AutoCloseFd{own})};
 }
 
 }  // namespace rayd::client

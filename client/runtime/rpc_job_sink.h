@@ -8,8 +8,14 @@
 
 namespace rayd::client {
 
+class JobSink : public ray::Job {
+ public:
+  /// What the job was submitted with. Throws RayException if the daemon cannot say.
+  virtual ray::Arguments arguments() = 0;
+};
+
 /// Over a duplicate of `control_fd`, the socket that this worker was born with. Calls block until
 /// the daemon has what they say, so nothing is lost when the run ends.
-Result<std::unique_ptr<ray::Job>> connect_job_sink(int control_fd);
+Result<std::unique_ptr<JobSink>> connect_job_sink(int control_fd);
 
 }  // namespace rayd::client

@@ -100,6 +100,8 @@ interface JobSink {
   cancelled @4 () -> (cancelled :Bool);
   clusterCpus @5 () -> (cpus :Int64);
   # Of all nodes that are up.
+  parameters @6 () -> (parameters :List(J.JobParameter));
+  # As they were submitted, with the content of inputs.
 }
 
 struct Metric {

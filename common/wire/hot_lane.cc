@@ -330,29 +330,47 @@ auto decode(ByteSpan bytes, const Read& read)
 
 }  // namespace
 
-Encoder::Encoder(size_t capacity_bytes)
-    : words_(std::make_unique<uint64_t[]>(capacity_bytes / 8)),
-      capacity_words_(capacity_bytes / 8),
-      result_(std::make_unique_for_overwrite<uint64_t[]>(capacity_bytes / 8)) {}
+constexpr size_t kUsualWords = 512;
+
+Encoder::Encoder() { reserve(kUsualWords); }
 Encoder::~Encoder() = default;
 Encoder::Encoder(Encoder&&) noexcept = default;
 Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 
+void Encoder::reserve(size_t words) {
+  capacity_words_ = words;
+  words_ = std::make_unique<uint64_t[]>(words);
+  result_ = std::make_unique_for_overwrite<uint64_t[]>(words);
+}
+
 template <class Root, class Fill>
-Result<ByteSpan> Encoder::build(const Fill& fill_root) {
+size_t Encoder::try_build(const Fill& fill_root) {
   capnp::MallocMessageBuilder builder{
       kj::ArrayPtr<capnp::word>{reinterpret_cast<capnp::word*>(words_.get()), capacity_words_},
       capnp::AllocationStrategy::FIXED_SIZE};
   fill_root(builder.initRoot<Root>());
   const auto segments = builder.getSegmentsForOutput();
-  if (segments.size() != 1) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "the message is larger than " + std::to_string(capacity_words_ * 8) + " bytes"};
-  }
+  if (segments.size() != 1) return 0;
   // The builder wipes its words when it goes, so what is returned is copied out before.
-  std::memcpy(result_.get(), segments[0].begin(), segments[0].size() * sizeof(capnp::word));
-  return ByteSpan{reinterpret_cast<const uint8_t*>(result_.get()),
-                  segments[0].size() * sizeof(capnp::word)};
+  const size_t size = segments[0].size() * sizeof(capnp::word);
+  std::memcpy(result_.get(), segments[0].begin(), size);
+  return size;
+}
+
+template <class Root, class Fill>
+Result<ByteSpan> Encoder::build(const Fill& fill_root) {
+  size_t size = try_build<Root>(fill_root);
+  while (size == 0 && capacity_words_ * sizeof(capnp::word) < kMaxFragmentedBytes) {
+    reserve(capacity_words_ * 4);
+    size = try_build<Root>(fill_root);
+  }
+  if (size == 0 || size > kMaxFragmentedBytes) {
+    reserve(kUsualWords);
+    return Error{ErrorCode::kInvalidArgument,
+                 "a message of more than " + std::to_string(kMaxFragmentedBytes) + " bytes"};
+  }
+  const ByteSpan bytes{reinterpret_cast<const uint8_t*>(result_.get()), size};
+  return bytes;
 }
 
 Result<ByteSpan> Encoder::encode(const ClientMessage& message) {

@@ -9,6 +9,7 @@
 
 #include "common/base/bytes.h"
 #include "common/types/client_messages.h"
+#include "common/wire/fragments.h"
 
 namespace rayd::wire {
 
@@ -28,11 +29,11 @@ struct RunCall {
 using WorkMessage = std::variant<DefineCall, RunCall>;
 
 /// Encodes into memory of its own. The span returned holds until the next call; its size is a
-/// multiple of 8. kInvalidArgument: the message is larger than `capacity_bytes`.
+/// multiple of 8. Messages longer than a ring takes travel as Fragments. kInvalidArgument: longer
+/// than kMaxFragmentedBytes.
 class Encoder {
  public:
-  /// `capacity_bytes` is the largest message: the ring's limit, or more for the control lane.
-  explicit Encoder(size_t capacity_bytes);
+  Encoder();
   ~Encoder();
   Encoder(Encoder&&) noexcept;
   Encoder& operator=(Encoder&&) noexcept;
@@ -45,10 +46,15 @@ class Encoder {
 
  private:
   template <class Root, class Fill>
-  Result<ByteSpan> build(const Fill& fill);
+  Result<ByteSpan> build(const Fill& fill_root);
+  /// The message's bytes, in result_; 0: it does not fit.
+  template <class Root, class Fill>
+  size_t try_build(const Fill& fill_root);
 
+  void reserve(size_t words);
+
+  size_t capacity_words_ = 0;
   std::unique_ptr<uint64_t[]> words_;  // always zero between calls
-  size_t capacity_words_;
   std::unique_ptr<uint64_t[]> result_;
 };
 

@@ -41,7 +41,7 @@ CallTemplate full_template() {
 }
 
 ClientMessage round_trip(const ClientMessage& message) {
-  wire::Encoder encoder{16384};
+  wire::Encoder encoder;
   const auto bytes = encoder.encode(message);
   REQUIRE(bytes.ok());
   auto back = wire::decode_client_message(*bytes, kClient);
@@ -111,7 +111,7 @@ TEST_CASE("the other client messages read back") {
 }
 
 TEST_CASE("answers and work read back") {
-  wire::Encoder encoder{4096};
+  wire::Encoder encoder;
   const ObjectId object = TaskId::make(kClient, 5).object(1);
   const auto ready = wire::decode_client_answer(*encoder.encode(Ready{object, inline_value("x")}));
   CHECK(std::get<Ready>(*ready).value.bytes.text() == "x");
@@ -131,18 +131,59 @@ TEST_CASE("answers and work read back") {
   CHECK(back.incarnation == 3);
 }
 
-TEST_CASE("a message beyond the limit is refused, and the encoder is as good as new") {
-  wire::Encoder encoder{1024};
-  Put put{TaskId::make(kClient, 1).object(0), inline_value(std::string(2000, 'x'))};
-  CHECK(encoder.encode(ClientMessage{put}).error().code == ErrorCode::kInvalidArgument);
-  put.value = inline_value("fits");
-  const auto bytes = encoder.encode(ClientMessage{put});
-  REQUIRE(bytes.ok());
-  CHECK(std::get<Put>(*wire::decode_client_message(*bytes, kClient)).value.bytes.text() == "fits");
+TEST_CASE("a long message travels in parts, beside short ones, and reads back") {
+  wire::Encoder encoder;
+  wire::Reassembler reassembler;
+  for (const size_t size : {10u, 5'000u, 100'000u, 10u}) {
+    const ClientMessage message{
+        Put{TaskId::make(kClient, 1).object(0), inline_value(std::string(size, 'x'))}};
+    wire::Fragments parts{*encoder.encode(message), 4096};
+    ByteSpan whole;
+    int count = 0;
+    for (ByteSpan part = parts.next(); !part.empty(); part = parts.next()) {
+      CHECK(part.size() <= 4096);
+      CHECK(whole.empty());
+      std::vector<uint64_t> aligned(part.size() / 8);
+      std::memcpy(aligned.data(), part.data(), part.size());
+      whole = *reassembler.add({reinterpret_cast<uint8_t*>(aligned.data()), part.size()});
+      ++count;
+      if (whole.empty()) continue;
+      const auto back = wire::decode_client_message(whole, kClient);
+      REQUIRE(back.ok());
+      CHECK(std::get<Put>(*back).value.bytes.size() == size);
+    }
+    CHECK_FALSE(whole.empty());
+    CHECK((count == 1) == (size < 4'000));
+  }
+}
+
+TEST_CASE("a message whose last part was taken back is discarded by the next first part") {
+  const std::vector<uint64_t> words(2'000, 4);
+  const ByteSpan message{reinterpret_cast<const uint8_t*>(words.data()), words.size() * 8};
+  wire::Reassembler reassembler;
+  wire::Fragments torn{message, 4096};
+  CHECK((*reassembler.add(torn.next())).empty());
+  wire::Fragments again{message, 4096};
+  ByteSpan whole;
+  for (ByteSpan part = again.next(); !part.empty(); part = again.next()) {
+    whole = *reassembler.add(part);
+  }
+  CHECK(whole.size() == message.size());
+}
+
+TEST_CASE("parts that continue nothing are refused") {
+  const std::vector<uint64_t> words(2'000, 4);
+  const ByteSpan message{reinterpret_cast<const uint8_t*>(words.data()), words.size() * 8};
+  wire::Fragments parts{message, 4096};
+  (void)parts.next();
+  wire::Reassembler reassembler;
+  CHECK_FALSE(reassembler.add(parts.next()).ok());
+  const uint64_t huge = 3 | 4 | uint64_t{0xFFFFFFF8} << 32;
+  CHECK_FALSE(reassembler.add({reinterpret_cast<const uint8_t*>(&huge), 8}).ok());
 }
 
 TEST_CASE("damaged bytes give a message or kCorrupt, never more") {
-  wire::Encoder encoder{4096};
+  wire::Encoder encoder;
   Submit submit{TaskId::make(kClient, 99), 3, {}};
   submit.args.resize(2);
   submit.args[0].value = inline_value("abcdefgh");
@@ -167,7 +208,7 @@ TEST_CASE("damaged bytes give a message or kCorrupt, never more") {
 }
 
 TEST_CASE("encode and decode of a small submit, timed", "[.bench]") {
-  wire::Encoder encoder{4096};
+  wire::Encoder encoder;
   Submit submit{TaskId::make(kClient, 99), 3, {}};
   submit.args.resize(2);
   submit.args[0].value = inline_value("abcd");
