@@ -84,8 +84,7 @@ void Cores::release(HeadAction&& action) {
     node_id_ = welcome->welcome.node;
     node_options_.node = node_id_;
     node_ = std::make_unique<node::NodeCore>(node_options_);
-    inputs_.emplace_back(std::in_place_index<0>,
-                         NodeInput{FromHead{HeadToNode{welcome->welcome}}});
+    inputs_.emplace_back(std::in_place_index<0>, NodeInput{FromHead{HeadToNode{welcome->welcome}}});
   } else {
     performer_.perform(std::move(action));
   }

@@ -74,7 +74,8 @@ class JobBook {
   const JobRow* find(JobId job) const;
   /// Everything after `cursor`, now.
   Result<JobNews> news(JobId job, uint64_t cursor) const;
-  /// The lines of one source ("job-7", "worker-1.3", "" for all) after `cursor`, and the new cursor.
+  /// The lines of one source ("job-7", "worker-1.3", "" for all) after `cursor`, and the new
+  /// cursor.
   std::pair<std::vector<BookLine>, uint64_t> lines(const std::string& source,
                                                    uint64_t cursor) const;
 

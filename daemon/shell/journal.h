@@ -28,7 +28,8 @@ class Journal {
 
   /// `on_committed(n)` is called on the journal's thread; `on_failed` once if the disk refuses, and
   /// nothing is committed after it.
-  void start(std::function<void(uint64_t)> on_committed, std::function<void(std::string)> on_failed);
+  void start(std::function<void(uint64_t)> on_committed,
+             std::function<void(std::string)> on_failed);
   /// From the control thread.
   void append(uint64_t number, JournalRow row);
 
