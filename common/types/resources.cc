@@ -22,6 +22,8 @@ void accumulate(std::vector<Entry>& entries, const std::string& name, Quantity q
   if (it->second == 0) entries.erase(it);
 }
 
+}  // namespace
+
 std::string quantity_text(Quantity quantity) {
   std::string text = std::to_string(quantity / kUnit);
   Quantity fraction = quantity % kUnit;
@@ -30,8 +32,6 @@ std::string quantity_text(Quantity quantity) {
   while (digits.back() == '0') digits.pop_back();
   return text + "." + digits;
 }
-
-}  // namespace
 
 bool ResourceSet::covers(const ResourceSet& demand) const {
   if (cpu < demand.cpu || gpu < demand.gpu || memory_bytes < demand.memory_bytes) return false;

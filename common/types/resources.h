@@ -11,6 +11,8 @@ namespace rayd {
 /// 1/10000 of a unit: 1 CPU is 10000. Bytes of memory are whole units, not scaled.
 using Quantity = int64_t;
 inline constexpr Quantity kUnit = 10'000;
+/// In units: "2", "0.5".
+std::string quantity_text(Quantity quantity);
 
 /// What a task demands, or a node has. Custom resources are sorted by name, without zeros.
 struct ResourceSet {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,8 +64,7 @@ class Processes : public WorkerEvents {
   boost::asio::io_context io;
   WorkerProcesses processes;
   std::map<ClientId, Seen> seen;
-  std::string directory = "/tmp";                  // of the workers to come
-  std::optional<keeper::Credentials> credentials;  // theirs, too
+  std::string directory = "/tmp";
   bool keeper_died = false;
 
  private:

@@ -1,0 +1,252 @@
+// Slots of work rings: revoking them, forced cancels, and what happens when workers block or die.
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "daemon/node/assignments.h"
+#include "daemon/node/objects.h"
+#include "daemon/node/tasks.h"
+#include "daemon/node/workers.h"
+
+namespace rayd::node {
+ErrorRef Assignments::parent_ended(const std::string& how) {
+  auto error = std::make_shared<ErrorInfo>();
+  error->code = ErrorCode::kCancelled;
+  error->message = "the task that submitted it " + how;
+  return error;
+}
+
+void Assignments::on_peer(NodeContext& context, NodeId from, Revoke&& message) {
+  const auto it = foreign_.find(message.task);
+  if (it == foreign_.end()) return;  // its terminal message is on the way
+  const Attempt& attempt = attempts_[it->second];
+  if (attempt.number != message.attempt || attempt.owner != from) return;
+  revoke(context, it->second, message.reason, message.recursive);
+}
+
+void Assignments::revoke(NodeContext& context, uint32_t index, RevokeReason reason,
+                         Cancel::Recursive recursive) {
+  Attempt& attempt = attempts_[index];
+  switch (attempt.phase) {
+    case Attempt::Phase::kFree: return;
+    case Attempt::Phase::kPulling:
+      forget_waits(index);
+      tell_revoked(context, index);
+      return;
+    case Attempt::Phase::kQueued: tell_revoked(context, index); return;
+    case Attempt::Phase::kSlot: break;
+  }
+  const auto wish = static_cast<Attempt::Wish>(static_cast<uint8_t>(reason) + 1);
+  attempt.wish = std::max(attempt.wish, wish);
+  if (recursive == Cancel::Recursive::kYes) attempt.recursive = recursive;
+  Worker& worker = *attempt.worker;
+  for (Slot& slot : worker.slots) {
+    if (slot.attempt_index != index) continue;
+    if (slot.state == Slot::State::kQueued) revoke_slot(context, worker, slot);
+    if (slot.state == Slot::State::kStarted) on_started_despite(context, worker, slot);
+    return;
+  }
+}
+
+void Assignments::revoke_slot(NodeContext& context, Worker& worker, Slot& slot) {
+  const Attempt& attempt = attempts_[slot.attempt_index];
+  slot.state = Slot::State::kRevoking;
+  ++worker.revoking;
+  context.out.push_back(RevokeSlot{worker.id, attempt.task, attempt.number});
+}
+
+// All but the first slot: they come back to their old places in the queue.
+void Assignments::revoke_behind(NodeContext& context, Worker& worker) {
+  for (size_t i = 1; i < worker.slots.size(); ++i)
+    if (worker.slots[i].state == Slot::State::kQueued)
+      revoke_slot(context, worker, worker.slots[i]);
+}
+
+void Assignments::on_worker_blocked(NodeContext& context, Worker& worker) {
+  revoke_behind(context, worker);
+}
+
+void Assignments::on_slot_revoked(NodeContext& context, const SlotRevoked& message) {
+  Worker* worker = parts_.workers.find(message.worker);
+  if (worker == nullptr) return;
+  const auto it = std::find_if(worker->slots.begin(), worker->slots.end(), [&](const Slot& slot) {
+    const Attempt& attempt = attempts_[slot.attempt_index];
+    return attempt.task == message.task && attempt.number == message.attempt;
+  });
+  if (it == worker->slots.end() || it->state != Slot::State::kRevoking) return;
+  const uint32_t index = it->attempt_index;
+  if (message.outcome == SlotRevoked::Outcome::kAlreadyStarted) {
+    it->state = Slot::State::kStarted;
+    --worker->revoking;
+    on_started_despite(context, *worker, *it);
+    parts_.workers.serve(context);
+    return;
+  }
+  remove_slot(context, *worker, static_cast<size_t>(it - worker->slots.begin()));
+  check_condemned(context, *worker);
+  if (worker->slots.empty()) leave_worker(context, *worker);
+  Attempt& attempt = attempts_[index];
+  Release unread;  // the worker never reads the Run, nor counts its references
+  for (const ObjectId object : attempt.granted) unread.objects.push_back({object, 1});
+  attempt.granted.clear();
+  if (!unread.objects.empty()) parts_.objects.on_release(context, message.worker, unread);
+  if (attempt.wish == Attempt::Wish::kNone && !attempt.is_orphan) {
+    enqueue(index);
+  } else {
+    tell_revoked(context, index);
+  }
+  parts_.workers.serve(context);
+}
+
+// It is too late to take it back: a cancel sets the cancel word, a forced one the worker's end.
+void Assignments::on_started_despite(NodeContext& context, Worker& worker, Slot& slot) {
+  const uint32_t index = slot.attempt_index;
+  Attempt& attempt = attempts_[index];
+  if (attempt.wish == Attempt::Wish::kMove) attempt.wish = Attempt::Wish::kNone;
+  if (attempt.wish == Attempt::Wish::kNone) {
+    check_condemned(context, worker);
+    return;
+  }
+  const ClientId id = worker.id;
+  context.out.push_back(SetCancelWord{id, attempt.task, attempt.number});
+  if (attempt.wish == Attempt::Wish::kForce && worker.state == Worker::State::kBusy) {
+    worker.condemned_for = index;
+    revoke_behind(context, worker);
+  }
+  const bool is_recursive = attempt.recursive == Cancel::Recursive::kYes;
+  check_condemned(context, worker);
+  if (is_recursive) parts_.tasks.cancel_children(context, id, parent_ended("was cancelled"));
+}
+
+// A forced cancel kills only if its attempt is the claimed one: no other slot of the worker may be
+// running or about to run.
+void Assignments::check_condemned(NodeContext& context, Worker& worker) {
+  if (worker.condemned_for == kNoAttempt || worker.revoking > 0) return;
+  const bool is_alone =
+      worker.slots.size() == 1 && worker.slots.front().attempt_index == worker.condemned_for;
+  worker.condemned_for = kNoAttempt;
+  if (is_alone) parts_.workers.end(context, worker.id, StopWorker::How::kKill);
+}
+
+void Assignments::remove_slot(NodeContext& context, Worker& worker, size_t position) {
+  const auto it = worker.slots.begin() + static_cast<ptrdiff_t>(position);
+  if (it->state == Slot::State::kRevoking) --worker.revoking;
+  attempts_[it->attempt_index].worker = nullptr;
+  worker.slots.erase(it);
+  if (position > 0 || worker.slots.empty()) return;
+  worker.since = context.now;
+  worker.depth = attempts_[worker.slots.front().attempt_index].depth;
+}
+
+// It has no slots: others may have it.
+void Assignments::leave_worker(NodeContext& context, Worker& worker) {
+  if (worker.shape != scheduling::kNoId) {
+    ShapeQueue& queue = queue_of(worker.shape);
+    std::erase(queue.workers, &worker);
+    if (queue.workers.empty()) std::erase(active_, worker.shape);
+    worker.shape = scheduling::kNoId;
+  }
+  parts_.workers.become_idle(context, worker);
+}
+
+// ---- deaths -------------------------------------------------------------------------------------
+
+void Assignments::on_worker_died(NodeContext& context, const WorkerDied& message) {
+  Worker* worker = parts_.workers.find(message.worker);
+  if (worker == nullptr) return;
+  if (worker->shape == scheduling::kNoId && worker->slots.empty()) return;  // ran no plain task
+  const std::deque<Slot> slots = std::move(worker->slots);
+  worker->slots.clear();
+  worker->revoking = 0;
+  worker->state = Worker::State::kEnding;
+  leave_worker(context, *worker);
+  std::vector<uint32_t> started, revoked;
+  for (const Slot& slot : slots) {
+    Attempt& attempt = attempts_[slot.attempt_index];
+    attempt.worker = nullptr;
+    attempt.granted.clear();  // gone with the client
+    const bool is_claimed =
+        slot.state == Slot::State::kStarted ||
+        std::find(message.claimed.begin(), message.claimed.end(),
+                  std::pair{attempt.task, attempt.number}) != message.claimed.end();
+    if (is_claimed) {
+      started.push_back(slot.attempt_index);
+    } else if (attempt.wish != Attempt::Wish::kNone || attempt.is_orphan) {
+      revoked.push_back(slot.attempt_index);
+    } else {
+      enqueue(slot.attempt_index);
+    }
+  }
+  std::vector<ErrorRef> causes;
+  for (const uint32_t index : started)
+    causes.push_back(died_of(attempts_[index], *worker, message.cause));
+  if (!started.empty())
+    parts_.tasks.cancel_children(context, message.worker, parent_ended("died with its worker"));
+  for (size_t i = 0; i < started.size(); ++i)
+    tell_failed(context, started[i], causes[i], Started::kYes);
+  for (const uint32_t index : revoked) tell_revoked(context, index);
+}
+
+// Nobody waits for its tasks any more.
+void Assignments::on_node_dead(NodeContext& context, NodeId node) {
+  for (uint32_t index = 0; index < attempts_.size(); ++index) {
+    Attempt& attempt = attempts_[index];
+    if (attempt.phase == Attempt::Phase::kFree || attempt.owner != node) continue;
+    attempt.is_orphan = true;
+    revoke(context, index, RevokeReason::kForce, Cancel::Recursive::kYes);
+  }
+  parts_.workers.serve(context);
+}
+
+// Own tasks are cancelled by Tasks, foreign ones that have not started by their owners.
+void Assignments::on_job_ended(NodeContext& context, JobId job) {
+  for (uint32_t index = 0; index < attempts_.size(); ++index) {
+    const Attempt& attempt = attempts_[index];
+    if (attempt.phase == Attempt::Phase::kSlot && attempt.job == job && !is_own(attempt))
+      revoke(context, index, RevokeReason::kForce, Cancel::Recursive::kYes);
+  }
+}
+
+// At max_workers with every worker waiting, the one that began to wait last gives up: its wait
+// fails, naming the limit. One at a time; its end may be all that the others need.
+void Assignments::relieve_limit(NodeContext& context) {
+  Worker* last = nullptr;
+  for (Worker* worker : parts_.workers.all()) {
+    if (!worker->is_blocked) continue;
+    if (worker->is_relieved) return;
+    if (last == nullptr || worker->blocked_order > last->blocked_order) last = worker;
+  }
+  if (last == nullptr) return;
+  last->is_relieved = true;
+  auto error = std::make_shared<ErrorInfo>();
+  error->code = ErrorCode::kWorkersLimit;
+  error->node = parts_.options.node;
+  if (!last->slots.empty()) {
+    const Attempt& attempt = attempts_[last->slots.front().attempt_index];
+    error->task = attempt.task;
+    error->function = attempt.call->function.name;
+    error->attempt = attempt.number;
+  }
+  error->message = "all " + std::to_string(parts_.workers.max_workers()) + " workers of " +
+                   to_string(parts_.options.node) +
+                   " wait and no other may be started (max_workers), so the tasks they wait for "
+                   "cannot run: raise max_workers, or wait less deep";
+  parts_.objects.fail_wants(context, last->id, error);
+}
+
+// ---- what others ask ----------------------------------------------------------------------------
+
+uint8_t Assignments::depth_below(ClientId client) const {
+  const Worker* worker = parts_.workers.find(client);
+  if (worker == nullptr) return 0;
+  return static_cast<uint8_t>(std::min<uint32_t>(63, worker->depth + 1u));
+}
+
+JobId Assignments::job_of(const Worker& worker) const {
+  return worker.slots.empty() ? JobId{} : attempts_[worker.slots.front().attempt_index].job;
+}
+
+TaskId Assignments::running_task(const Worker& worker) const {
+  return worker.slots.empty() ? TaskId{} : attempts_[worker.slots.front().attempt_index].task;
+}
+
+}  // namespace rayd::node

@@ -1,0 +1,86 @@
+// Cancelling tasks: by their callers, with their parents, with their jobs.
+#include "common/base/check.h"
+#include "daemon/node/node_core.h"
+#include "daemon/node/objects.h"
+#include "daemon/node/tasks.h"
+
+namespace rayd::node {
+namespace {
+
+ErrorRef cause_of(std::string message) {
+  auto cause = std::make_shared<ErrorInfo>();
+  cause->code = ErrorCode::kCancelled;
+  cause->message = std::move(message);
+  return cause;
+}
+
+}  // namespace
+
+void Tasks::on_cancel(NodeContext& context, ClientId, const Cancel& message) {
+  static const ErrorRef kAsked = cause_of("Cancel was called");
+  cancel(context, message.task, message.force, message.recursive, kAsked);
+}
+
+void Tasks::cancel(NodeContext& context, TaskId id, Cancel::Force force,
+                   Cancel::Recursive recursive, const ErrorRef& cause) {
+  Task* task = tasks_.find(id);
+  if (task == nullptr || task->state == Task::State::kFinished) return;  // it has ended
+  if (!task->cancel) task->cancel = cause;
+  switch (task->state) {
+    case Task::State::kWaiting:
+    case Task::State::kQueued:
+      if (task->state == Task::State::kWaiting) forget_waits(id, *task);
+      if (task->state == Task::State::kQueued) leave_queue(id, *task);
+      finish_with_error(context, id, *task, cancelled_error(id, *task, task->cancel));
+      return;
+    case Task::State::kAssigned: break;
+    case Task::State::kFinished: return;
+  }
+  const RevokeReason reason =
+      force == Cancel::Force::kYes ? RevokeReason::kForce : RevokeReason::kCancel;
+  if (is_own_node(task->node)) {
+    parts_.assignments.revoke(context, task->own_attempt, reason, recursive);
+  } else {
+    parts_.core.send(context, task->node, Revoke{id, task->attempt, reason, recursive});
+  }
+}
+
+void Tasks::cancel_children(NodeContext& context, ClientId parent, ErrorRef cause) {
+  Submitter& submitter = submitter_of(parent);
+  if (!submitter.cancelled) submitter.cancelled = cause;
+  const uint64_t base = submitter.attempt_base;
+  std::vector<TaskId> children;
+  tasks_.for_each_of(parent, [&](TaskId id, const Task& task) {
+    if (id.seq() > base && task.state != Task::State::kFinished) children.push_back(id);
+  });
+  for (const TaskId id : children)
+    cancel(context, id, Cancel::Force::kNo, Cancel::Recursive::kYes, cause);
+}
+
+void Tasks::on_job_ended(NodeContext& context, JobId job) {
+  std::vector<TaskId> running, lineage;
+  tasks_.for_each([&](TaskId id, const Task& task) {
+    if (task.job != job) return;
+    (task.state == Task::State::kFinished ? lineage : running).push_back(id);
+  });
+  // Whatever outlives the job lives on without lineage.
+  for (const TaskId id : lineage)
+    if (tasks_.find(id) != nullptr) erase(id);
+  const ErrorRef cause = cause_of(to_string(job) + " has ended");
+  for (const TaskId id : running)
+    cancel(context, id, Cancel::Force::kYes, Cancel::Recursive::kYes, cause);
+}
+
+ErrorRef Tasks::cancelled_error(TaskId id, const Task& task, const ErrorRef& cause) const {
+  auto error = std::make_shared<ErrorInfo>();
+  error->code = ErrorCode::kCancelled;
+  error->function = task.call->function.name;
+  error->task = id;
+  error->node = task.node;
+  error->attempt = task.attempt;
+  error->message =
+      task.call->function.name + " (" + to_string(id) + ") was cancelled: " + cause->message;
+  return error;
+}
+
+}  // namespace rayd::node
