@@ -45,8 +45,20 @@ void set_process_tag(uint64_t tag) {
 
 std::optional<uint64_t> process_tag(pid_t pid) {
   rlimit limit{};
-  if (prlimit(pid, RLIMIT_LOCKS, nullptr, &limit) != 0) return std::nullopt;
-  return limit.rlim_cur;
+  if (prlimit(pid, RLIMIT_LOCKS, nullptr, &limit) == 0) {
+    if (limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
+    return limit.rlim_cur;
+  }
+  // Another user's: prlimit needs CAP_SYS_RESOURCE, which even root may lack; the file does not.
+  const std::string path = "/proc/" + std::to_string(pid) + "/limits";
+  const File file{std::fopen(path.c_str(), "re")};
+  if (file == nullptr) return std::nullopt;
+  char line[256];
+  while (std::fgets(line, sizeof line, file.get()) != nullptr) {
+    unsigned long long tag = 0;
+    if (std::sscanf(line, "Max file locks %llu", &tag) == 1) return tag;
+  }
+  return std::nullopt;
 }
 
 UniqueFd open_pidfd(pid_t pid) {

@@ -19,7 +19,7 @@ namespace rayd {
 /// Marks the calling process and all it will start. Precondition: tag is not 2^64−1.
 void set_process_tag(uint64_t tag);
 
-/// Nothing if the process is gone or belongs to another user.
+/// Nothing if the process is gone or was never marked.
 std::optional<uint64_t> process_tag(pid_t pid);
 
 /// A descriptor that becomes readable when the process ends (of a child: can be waited for),

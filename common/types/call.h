@@ -49,7 +49,7 @@ struct CallTemplate {
   uint32_t return_count = 1;
   ActorOptions actor;                                            // kActorCreation
   std::vector<std::pair<std::string, std::string>> environment;  // sorted
-  std::string name_space;      // of the job that made it; set by the daemon
+  std::string name_space;  // of the job that made it; set by the daemon
   auto operator<=>(const CallTemplate&) const = default;
 };
 /// The largest return_count.

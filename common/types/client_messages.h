@@ -176,6 +176,7 @@ struct Run {
   std::vector<Value> args;
   ActorId actor;             // creation and calls
   uint32_t incarnation = 0;  // > 1: the actor was restarted
+  JobId job;                 // for logs: it does not travel to the worker
 };
 
 }  // namespace rayd

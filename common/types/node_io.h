@@ -141,6 +141,12 @@ struct PublishFinished {
   ClientId client;
   uint64_t finished = 0;
 };
+/// The driver that connected has its job.
+struct ClientReady {
+  ClientId client;
+  JobId job;
+  std::string name_space;
+};
 /// For `rayctl events` and the log: an event name with fields.
 struct Event {
   enum class Level : uint8_t { kDebug, kInfo, kWarn, kError };

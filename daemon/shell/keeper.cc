@@ -302,10 +302,10 @@ void Keeper::sweep() {
   std::vector<uint64_t> tags_left;
   for (const pid_t child : children) {
     if (is_zygote(child)) continue;
-    const auto tag = process_tag(child);
-    if (!tag || is_tag_of_living(*tag)) continue;  // no tag to read: another user's
-    kill(child, SIGKILL);
-    tags_left.push_back(*tag);
+    const uint64_t tag = process_tag(child).value_or(0);  // 0: it shed its tag, so it is nobody's
+    if (is_tag_of_living(tag)) continue;
+    // What we may not kill (sudo gave it another user) must not keep a death from being reported.
+    if (kill(child, SIGKILL) == 0) tags_left.push_back(tag);
   }
   report_deaths(tags_left, children);
 }

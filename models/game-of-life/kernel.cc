@@ -7,18 +7,18 @@
 #define LIFE_ISA portable
 #define LIFE_TARGET
 #define LIFE_BYTES 16
-#include "models/game-of-life/kernel_body.h"
+#include "models/game-of-life/kernel_body.inc"
 
 #if defined(__x86_64__)
 #define LIFE_ISA avx2
 #define LIFE_TARGET __attribute__((target("avx2")))
 #define LIFE_BYTES 32
-#include "models/game-of-life/kernel_body.h"
+#include "models/game-of-life/kernel_body.inc"
 
 #define LIFE_ISA avx512
 #define LIFE_TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
 #define LIFE_BYTES 64
-#include "models/game-of-life/kernel_body.h"
+#include "models/game-of-life/kernel_body.inc"
 #endif
 
 namespace ray::model::life {

@@ -3,8 +3,8 @@
 // A word holds 64 cells of a row, bit i the i-th from the left. For each cell the three cells
 // above, the two beside and the three below are added up in binary, one bit of all sums in each
 // word, by adders of bitwise operations: no cell is ever looked at alone. The same source is
-// compiled for several instruction sets (kernel_body.h); the one that this CPU has is chosen at run
-// time.
+// compiled for several instruction sets (kernel_body.inc), and the best that this CPU has is chosen
+// at run time.
 #pragma once
 
 #include <cstdint>

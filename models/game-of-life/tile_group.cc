@@ -166,6 +166,7 @@ void TileGroup::observe(const Member& member, uint64_t step, Outbox& out) {
 }
 
 void TileGroup::report_end(const Member& member, Outbox& out) {
+  ++done_;
   Words cells;
   if (plan_.cells) member.cells.append_cells(cells);
   report_final(

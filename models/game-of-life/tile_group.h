@@ -39,8 +39,10 @@ class TileGroup {
   /// Throws std::runtime_error when the message is not one that this group can get now.
   void on_edges(std::span<const uint64_t> message);
 
-  /// Some tile can go on. False for ever once all are done.
+  /// Some tile can go on.
   bool ready() const { return !ready_.empty(); }
+  /// All tiles have reported their end.
+  bool done() const { return done_ == members_.size(); }
 
   /// Makes one round with a few of the ready tiles: those at which other workers wait go first, and
   /// together, so that their edges leave in one message each.
@@ -87,6 +89,7 @@ class TileGroup {
   uint64_t rounds_;
   int64_t first_tile_ = 0;
   std::vector<Member> members_;
+  size_t done_ = 0;           // tiles
   std::vector<Order> ready_;  // a heap, the first to go on top
   struct Sum {
     uint64_t tiles = 0;

@@ -90,6 +90,10 @@ std::string answer(const std::string& order, const std::string& argument) {
   if (order == "descriptors") return open_descriptors();
   if (order == "pid") return std::to_string(getpid());
   if (order == "group") return std::to_string(getpgrp());
+  if (order == "user") {
+    return std::to_string(getuid()) + ' ' + std::to_string(getgid()) + ' ' +
+           std::to_string(getgroups(0, nullptr));
+  }
   if (order == "daemonise") return std::to_string(start_daemonised());
   if (order == "child") return std::to_string(start_plain_child());
   return "unknown order";

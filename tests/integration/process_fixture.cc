@@ -48,7 +48,7 @@ ClientId Processes::start(const std::string& path, std::vector<std::string> envi
   seen[worker].channel.reset(ends[0]);
   WorkerStart start;
   start.worker = worker;
-  start.image = {kind, {}, path, std::move(environment), {}};
+  start.image = {kind, {}, path, std::move(environment), credentials};
   for (const char* inherited : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     const char* value = std::getenv(inherited);
     if (value != nullptr) start.image.environment.push_back(std::string{inherited} + '=' + value);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,7 +65,8 @@ class Processes : public WorkerEvents {
   boost::asio::io_context io;
   WorkerProcesses processes;
   std::map<ClientId, Seen> seen;
-  std::string directory = "/tmp";
+  std::string directory = "/tmp";                  // of the workers to come
+  std::optional<keeper::Credentials> credentials;  // theirs, too
   bool keeper_died = false;
 
  private:

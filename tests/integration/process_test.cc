@@ -114,6 +114,24 @@ TEST_CASE("a module is loaded once, in the zygote") {
   CHECK(daemon.ask(worker, "environment RAYD_MODULE") == "(none)");
 }
 
+TEST_CASE("started by root, a worker runs as another user and dies as any other") {
+  if (geteuid() != 0) {
+    WARN("not root: not tried");
+    return;
+  }
+  Processes daemon;
+  daemon.credentials = keeper::Credentials{65534, 65534, {65534, 100}};
+  const ClientId worker = daemon.run(test_path("PROCESS_SHARED"));
+  CHECK(daemon.ask(worker, "user") == "65534 65534 2");
+  const pid_t orphan = std::stoi(daemon.ask(worker, "daemonise"));
+  daemon.credentials.reset();
+  CHECK(daemon.ask(daemon.run(test_path("PROCESS_SHARED")), "user").starts_with("0 0 "));
+  daemon.processes.kill_worker(worker, Force::kYes);
+  daemon.wait_end(worker);
+  CHECK(daemon.seen[worker].status == ProcessStatus::signalled(SIGKILL));
+  CHECK(kill(orphan, 0) != 0);
+}
+
 TEST_CASE("an image that does not start fails with what it printed") {
   Processes daemon;
   struct Case {

@@ -1,0 +1,43 @@
+// The part of msgpack-cxx that the public headers may cost: packing, objects and the standard
+// containers. Never msgpack.hpp (2 s) nor unpack.hpp: parsing is out of line (unpack.h).
+#pragma once
+
+#include <msgpack/adaptor/bool.hpp>
+#include <msgpack/adaptor/carray.hpp>
+#include <msgpack/adaptor/char_ptr.hpp>
+#include <msgpack/adaptor/cpp11/array.hpp>
+#include <msgpack/adaptor/cpp11/array_char.hpp>
+#include <msgpack/adaptor/cpp11/array_unsigned_char.hpp>
+#include <msgpack/adaptor/cpp11/forward_list.hpp>
+#include <msgpack/adaptor/cpp11/shared_ptr.hpp>
+#include <msgpack/adaptor/cpp11/tuple.hpp>
+#include <msgpack/adaptor/cpp11/unique_ptr.hpp>
+#include <msgpack/adaptor/cpp11/unordered_map.hpp>
+#include <msgpack/adaptor/cpp11/unordered_set.hpp>
+#include <msgpack/adaptor/cpp17/array_byte.hpp>
+#include <msgpack/adaptor/cpp17/byte.hpp>
+#include <msgpack/adaptor/cpp17/optional.hpp>
+#include <msgpack/adaptor/cpp17/string_view.hpp>
+#include <msgpack/adaptor/cpp17/vector_byte.hpp>
+#include <msgpack/adaptor/define.hpp>
+#include <msgpack/adaptor/deque.hpp>
+#include <msgpack/adaptor/ext.hpp>
+#include <msgpack/adaptor/float.hpp>
+#include <msgpack/adaptor/int.hpp>
+#include <msgpack/adaptor/list.hpp>
+#include <msgpack/adaptor/map.hpp>
+#include <msgpack/adaptor/msgpack_tuple.hpp>
+#include <msgpack/adaptor/nil.hpp>
+#include <msgpack/adaptor/pair.hpp>
+#include <msgpack/adaptor/raw.hpp>
+#include <msgpack/adaptor/set.hpp>
+#include <msgpack/adaptor/size_equal_only.hpp>
+#include <msgpack/adaptor/string.hpp>
+#include <msgpack/adaptor/vector.hpp>
+#include <msgpack/adaptor/vector_bool.hpp>
+#include <msgpack/adaptor/vector_char.hpp>
+#include <msgpack/adaptor/vector_unsigned_char.hpp>
+#include <msgpack/adaptor/wstring.hpp>
+#include <msgpack/object.hpp>
+#include <msgpack/pack.hpp>
+#include <msgpack/sbuffer.hpp>

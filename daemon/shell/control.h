@@ -1,0 +1,108 @@
+// Control: what the control lane can ask of a daemon, without Cap'n Proto. The RPC objects
+// (rpc_daemon.cc) only translate to and from this; the daemon implements it.
+//
+// Belongs to the control thread. What cannot be answered at once takes a callback, which is called
+// once, unless the daemon ends before.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/unique_fd.h"
+#include "common/shm/channel.h"
+#include "common/types/client_messages.h"
+#include "daemon/head/head_core.h"
+#include "daemon/node/snapshot.h"
+#include "daemon/shell/job_book.h"
+
+namespace rayd::shell {
+
+template <class T>
+using Callback = std::function<void(Result<T>)>;
+
+struct DaemonFacts {
+  std::string version;
+  std::string cluster;
+  NodeId node;
+  int32_t pid = 0;
+  int64_t started_unix_ms = 0;
+};
+
+/// A driver's session over rings; its process is watched.
+struct OpenedRings {
+  ClientId client;
+  JobId job;
+  std::string name_space;
+  ImageHash image;
+  shm::ChannelFds channel;
+  shm::UniqueFd store_writable;
+  shm::UniqueFd store_readable;
+};
+
+/// A session without rings (rayctl): the same messages, with copies. Ends when destroyed.
+class RemoteSession {
+ public:
+  virtual ~RemoteSession() = default;
+  virtual ClientId client() const = 0;
+  /// Inline values may be as large as kMaxInlineInPeer; larger ones are refused.
+  virtual Status send(ClientMessage&& message) = 0;
+  /// What has arrived; stored values are turned into inline ones.
+  virtual std::vector<ClientAnswer> take_answers() = 0;
+  /// Called once, when there is something to take.
+  virtual void on_answers(std::function<void()> wake) = 0;
+};
+
+struct OpenedSession {
+  JobId job;
+  std::string name_space;
+  std::unique_ptr<RemoteSession> session;
+};
+
+struct JobRequest {
+  std::string workload;  // as typed: the shortest unique suffix, or module:name
+  std::vector<JobParameter> parameters;
+  std::string name;
+  std::string name_space;
+  int32_t retries = 0;
+  SubmitJob::QueueIfInfeasible queue = SubmitJob::QueueIfInfeasible::kNo;
+};
+
+struct StoreUse {
+  uint64_t used_bytes = 0;
+  uint64_t capacity_bytes = 0;
+};
+
+class Control {
+ public:
+  virtual ~Control() = default;
+
+  virtual DaemonFacts facts() const = 0;
+  virtual void open_rings(int32_t pid, const std::string& name, const std::string& name_space,
+                          Callback<OpenedRings> done) = 0;
+  virtual void open_session(const std::string& name, const std::string& name_space,
+                            Callback<OpenedSession> done) = 0;
+
+  virtual node::Snapshot node_snapshot() const = 0;
+  virtual head::HeadSnapshot head_snapshot() const = 0;
+
+  virtual void submit_job(JobRequest request, Callback<JobId> done) = 0;
+  virtual void cancel_job(JobId job, CancelJob::Force force, Callback<JobId> done) = 0;
+  virtual JobBook& book() = 0;
+  /// The job whose root runs in this worker; none elsewhere.
+  virtual std::optional<JobId> root_job_of(ClientId worker) const = 0;
+  virtual bool is_cancelled(JobId job) const = 0;
+
+  virtual void add_module(const std::string& name, const std::string& path,
+                          Callback<ModuleRow> done) = 0;
+  virtual void remove_module(const std::string& name, Callback<std::string> done) = 0;
+
+  /// Ends the daemon soon, after replies have left.
+  virtual void stop(StopWorker::How how) = 0;
+};
+
+}  // namespace rayd::shell

@@ -1,0 +1,56 @@
+// Images: module files by their hash, and the programs of drivers.
+//
+//   modules/HASH          the file itself, read-only; programs and shared objects alike
+//   modules/HASH.json     its description: what `--describe` printed
+//
+// A driver's program is kept the same way, so that workers can be made of it when the driver has
+// rebuilt or removed it; kept ones that are no named module go when they were not used for long.
+// Hashing and copying run on the control thread: a file is read once for each (device, inode, size,
+// time of change).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+
+namespace rayd::shell {
+
+enum class ImageFile : uint8_t { kProgram, kSharedObject };
+
+struct Image {
+  ImageHash hash;
+  ImageFile kind = ImageFile::kProgram;
+  std::string path;  // of our copy
+};
+
+class Images {
+ public:
+  /// `folder` exists.
+  explicit Images(std::string folder) : folder_(std::move(folder)) {}
+
+  /// Copies the file in, unless it is here already. kInvalidArgument: no ELF program or shared
+  /// object of this machine; kNotFound.
+  Result<Image> add(const std::string& path);
+  /// kNotFound: it is not here.
+  Result<Image> find(const ImageHash& hash) const;
+
+  /// What the image registers, as JSON: asks the image itself at the first call (for at most
+  /// 10 s), and remembers. `worker_program` loads shared objects. kInvalidArgument with what it
+  /// printed: it does not load, or it is not linked with rayclient.
+  Result<std::string> describe(const Image& image, const std::string& worker_program);
+
+ private:
+  struct FileState {
+    uint64_t device = 0, inode = 0, size = 0;
+    int64_t changed_ns = 0;
+    auto operator<=>(const FileState&) const = default;
+  };
+
+  std::string folder_;
+  std::map<FileState, ImageHash> known_;
+};
+
+}  // namespace rayd::shell

@@ -1,0 +1,91 @@
+// The job book: what people follow of jobs: log lines, progress, metrics, result files, outcome.
+//
+//   log_dir/jobs/JOB.log          every line with time and source (bounded, the oldest half goes)
+//   state_dir/jobs/JOB/parameters as submitted (job.capnp)
+//   state_dir/jobs/JOB/files/…    finished result files
+//
+// In memory: the last lines of each job and of everything, by cursor, so that `submit` and
+// `logs -f` wait for what is new. Belongs to the control thread; the files are written by it, in
+// whole lines, and synced by nobody: what a crash of the machine loses is told by the journal.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/config/config.h"
+#include "common/config/places.h"
+#include "common/types/head_io.h"
+#include "common/types/job.h"
+
+namespace rayd::shell {
+
+struct BookLine {
+  int64_t unix_ms = 0;
+  std::string source;  // "square pid=812 node=n1"
+  enum class Stream : uint8_t { kOutput, kErrors };
+  Stream stream = Stream::kOutput;
+  std::string text;
+};
+
+struct JobProgress {
+  uint64_t done = 0;
+  uint64_t total = 0;
+  std::string text;
+  std::vector<std::pair<std::string, double>> metrics;
+};
+
+struct JobFileInfo {
+  std::string name;
+  uint64_t bytes = 0;
+};
+
+/// What happened to a job since a cursor.
+struct JobNews {
+  uint64_t cursor = 0;
+  std::vector<BookLine> lines;
+  JobRow row;
+  JobProgress progress;
+  std::vector<JobFileInfo> files;
+};
+
+class JobBook {
+ public:
+  JobBook(const Places& places, const Config& config);
+
+  void add_line(JobId job, BookLine line);
+  void set_row(const JobRow& row);
+  void set_progress(JobId job, JobProgress progress);
+  /// Parts in order; kInvalidArgument: a part that does not continue the file, or a bad name.
+  Status write_file(JobId job, const std::string& name, uint64_t offset, std::string_view bytes,
+                    bool complete);
+  Result<std::string> read_file(JobId job, const std::string& name, uint64_t offset,
+                                uint32_t max_bytes) const;
+  Result<uint64_t> file_size(JobId job, const std::string& name) const;
+
+  Status keep_parameters(JobId job, const std::vector<JobParameter>& parameters);
+  Result<std::vector<JobParameter>> parameters(JobId job) const;
+
+  const JobRow* find(JobId job) const;
+  /// Everything after `cursor`, now.
+  Result<JobNews> news(JobId job, uint64_t cursor) const;
+  /// The lines of one source ("job-7", "worker-1.3", "" for all) after `cursor`, and the new
+  /// cursor.
+  std::pair<std::vector<BookLine>, uint64_t> lines(const std::string& source,
+                                                   uint64_t cursor) const;
+
+  /// Called once, at the next change of the job (nil: of anything). Returns a ticket to forget it.
+  uint64_t on_change(std::optional<JobId> job, std::function<void()> wake);
+  void forget(uint64_t ticket);
+
+ private:
+  struct Book;
+  std::map<JobId, std::shared_ptr<Book>> books_;
+};
+
+}  // namespace rayd::shell
