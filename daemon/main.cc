@@ -1,0 +1,80 @@
+// rayd: flags → config → wire the parts → run.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "common/config/config_load.h"
+#include "common/config/environment.h"
+#include "common/config/machine.h"
+#include "daemon/shell/daemon.h"
+#include "daemon/shell/keeper.h"
+#include "daemon/version.h"
+
+namespace {
+
+using namespace rayd;
+
+int refuse(const std::string& why) {
+  std::fprintf(stderr, "rayd: %s\n", why.c_str());
+  return 2;
+}
+
+std::string folder_of_program() {
+  char path[4096];
+  return realpath("/proc/self/exe", path) == nullptr
+             ? "."
+             : std::string{path}.substr(0, std::string{path}.rfind('/'));
+}
+
+/// rayd-worker lies beside rayd, or where the build tree has it.
+std::string worker_program() {
+  const std::string folder = folder_of_program();
+  for (const char* place : {"/rayd-worker", "/../libexec/rayd-worker", "/../client/rayd-worker"}) {
+    const std::string path = folder + place;
+    if (std::FILE* file = std::fopen(path.c_str(), "r")) {
+      std::fclose(file);
+      return path;
+    }
+  }
+  return folder + "/rayd-worker";
+}
+
+/// The words that are not options of the table.
+std::string read_own_words(const std::vector<std::string>& words, shell::DaemonOptions& options) {
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--head") continue;
+    if (words[i] != "--owner-pid" && words[i] != "--ready-fd") {
+      return words[i] +
+             ": rayd takes --head, --owner-pid, --ready-fd and the daemon's options; "
+             "people start it by rayctl start --head";
+    }
+    if (i + 1 == words.size()) return words[i] + " wants a number";
+    int& number = words[i] == "--owner-pid" ? options.owner_pid : options.ready_fd;
+    number = std::atoi(words[++i].c_str());
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (is_keeper(argc, argv)) return keeper_main(argc, argv);
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  const SplitArguments split = split_arguments(words, kDaemon);
+  shell::DaemonOptions options;
+  if (!split.mistakes.empty()) return refuse(split.mistakes.front());
+  if (const std::string wrong = read_own_words(split.rest, options); !wrong.empty()) {
+    return refuse(wrong);
+  }
+  const Environment environment = Environment::of_process();
+  auto loaded = load_config(read_sources(environment, split.settings), measure_machine());
+  if (!loaded) return refuse(loaded.error().message);
+  auto places = find_places(loaded->config.cluster, environment);
+  if (!places) return refuse(places.error().message);
+  options.config = std::move(loaded->config);
+  options.places = std::move(*places);
+  options.worker_program = worker_program();
+  options.version = kVersion;
+  return shell::run_daemon(std::move(options));
+}

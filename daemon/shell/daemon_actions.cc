@@ -1,0 +1,103 @@
+// Performs what the cores ask for.
+#include "daemon/shell/daemon_core.h"
+#include "daemon/shell/daemon_log.h"
+#include "daemon/shell/inline_session.h"
+#include "daemon/shell/rpc_front.h"
+
+namespace rayd::shell {
+namespace {
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+std::string label_of_call(const CallTemplate& call) {
+  return call.display_name.empty() ? call.function.name : call.display_name;
+}
+
+}  // namespace
+
+void DaemonCore::log(Event::Level level, const std::string& name, const std::string& text) {
+  log_event(level, name, text);
+}
+
+void DaemonCore::perform(NodeAction&& action) {
+  std::visit(
+      Overloaded{
+          [&](ToClient& order) {
+            const auto session = sessions_.find(order.client);
+            if (session != sessions_.end()) {
+              session->second->deliver(std::move(order.message));
+            } else {
+              hot_.send(order.client, order.message);
+            }
+          },
+          [&](ToWorker& order) {
+            const auto worker = workers_.find(order.worker);
+            if (worker == workers_.end()) return;  // it died; the core hears of it
+            worker->second.job = order.run.job;
+            const CallTemplate& call = *order.run.call;
+            if (call.kind == CallTemplate::Kind::kJobRoot) worker->second.root = order.run.job;
+            if (call.kind != CallTemplate::Kind::kActorCall) {
+              worker->second.label = label_of_call(call);
+            }
+            hot_.run(order.worker, order.run);
+          },
+          [&](ToPeer& order) { log(Event::Level::kError, "no_such_peer", to_string(order.node)); },
+          [&](ToHead&) { RAY_CHECK(false); },  // Cores passes these on
+          [&](StartWorker& order) { start_worker(order); },
+          [&](StopWorker& order) {
+            processes_.kill_worker(order.worker, order.how == StopWorker::How::kKill
+                                                     ? rayd::Force::kYes
+                                                     : rayd::Force::kNo);
+          },
+          [&](RevokeSlot& order) {
+            const auto outcome = hot_.revoke(order.worker, order.task, order.attempt);
+            feed(NodeInput{SlotRevoked{order.worker, order.task, order.attempt, outcome}});
+          },
+          [&](SetCancelWord& order) {
+            hot_.set_cancel_word(order.worker, order.task, order.attempt);
+          },
+          [&](PullObject& order) {
+            feed(NodeInput{PullFailed{order.object, order.from, "there is one node only"}});
+          },
+          [&](FreeExtent& order) { store_.punch(order.extent); },
+          [&](PublishFinished& order) { hot_.publish_finished(order.client, order.finished); },
+          [&](ClientReady& order) {
+            const auto driver = drivers_.find(order.client);
+            if (driver != drivers_.end()) driver->second->job = order.job;
+            const auto opening = openings_.find(order.client);
+            if (opening == openings_.end()) return;
+            const auto ready = std::move(opening->second.ready);
+            openings_.erase(opening);
+            ready(order);
+          },
+          [&](Event& event) { log(event.level, event.name, event.text); },
+      },
+      action);
+}
+
+void DaemonCore::perform(HeadAction&& action) {
+  std::visit(Overloaded{
+                 [&](ToNode&) { RAY_CHECK(false); },  // Cores passes these on
+                 [&](ToJoiner&) { RAY_CHECK(false); },
+                 [&](Append& order) { journal_->append(order.number, std::move(order.row)); },
+                 [&](RequestReply& reply) {
+                   const auto request = requests_.find(reply.request);
+                   if (request == requests_.end()) return;
+                   const auto done = std::move(request->second);
+                   requests_.erase(request);
+                   if (reply.error) {
+                     done(Error{reply.error->code, reply.error->message});
+                   } else {
+                     done(reply.job);
+                   }
+                 },
+                 [&](JobChanged& change) { book_.set_row(change.row); },
+                 [&](HeadEvent& event) { log(Event::Level::kInfo, event.name, event.text); },
+             },
+             action.what);
+}
+
+}  // namespace rayd::shell

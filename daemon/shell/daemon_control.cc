@@ -1,0 +1,160 @@
+// What the control lane asks (Control).
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/shell/daemon_core.h"
+#include "daemon/shell/inline_session.h"
+#include "daemon/shell/name_lookup.h"
+#include "daemon/shell/rpc_front.h"
+
+namespace rayd::shell {
+
+DaemonFacts DaemonCore::facts() const {
+  return {options_.version, options_.config.cluster, cores_.node_id(), getpid(), started_unix_ms_};
+}
+
+void DaemonCore::open_rings(int32_t pid, const std::string& name, const std::string& name_space,
+                            Callback<OpenedRings> done) {
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (pidfd < 0) return done(Error{ErrorCode::kNotFound, "the calling process is gone"});
+  const ClientId client{cores_.node_id().value, next_serial_};
+  auto driver = std::make_unique<Driver>(io_, pidfd);
+  driver->name = name;
+  const auto image = images_.add("/proc/" + std::to_string(pid) + "/exe");
+  if (!image) return done(image.error());
+  auto channel = hot_.add(client, ChannelKind::kDriver);
+  if (!channel) return done(channel.error());
+  auto opened = std::make_shared<OpenedRings>();
+  opened->client = client;
+  opened->image = image->hash;
+  opened->channel = std::move(*channel);
+  auto writable = store_.writable_fd();
+  auto readable = store_.readable_fd();
+  if (!writable || !readable) {
+    hot_.remove(client);
+    return done(writable ? readable.error() : writable.error());
+  }
+  opened->store_writable = std::move(*writable);
+  opened->store_readable = std::move(*readable);
+
+  next_serial_ += 2;
+  drivers_.emplace(client, std::move(driver));
+  watch_driver(client);
+  openings_[client].ready = [opened, done = std::move(done)](const ClientReady& ready) {
+    opened->job = ready.job;
+    opened->name_space = ready.name_space;
+    done(std::move(*opened));
+  };
+  cores_.feed(NodeInput{ClientConnected{client, name, name_space, image->hash}});
+}
+
+void DaemonCore::open_session(const std::string& name, const std::string& name_space,
+                              Callback<OpenedSession> done) {
+  const ClientId client{cores_.node_id().value, next_serial_};
+  next_serial_ += 2;
+  auto session = std::make_unique<InlineSession>(*this, client);
+  sessions_[client] = session.get();
+  auto opened = std::make_shared<OpenedSession>();
+  opened->session = std::move(session);
+  openings_[client].ready = [opened, done = std::move(done)](const ClientReady& ready) {
+    opened->job = ready.job;
+    opened->name_space = ready.name_space;
+    done(std::move(*opened));
+  };
+  cores_.feed(NodeInput{ClientConnected{client, name, name_space, {}}});
+}
+
+void DaemonCore::submit_job(JobRequest request, Callback<JobId> done) {
+  const auto snapshot = cores_.head_snapshot();
+  const auto found = find_workload(snapshot.modules, request.workload);
+  if (!found) return done(found.error());
+  auto root = std::make_shared<CallTemplate>();
+  root->kind = CallTemplate::Kind::kJobRoot;
+  root->function = {found->module, found->name, "workload"};
+  root->display_name = found->name;
+  root->max_retries = request.retries;
+
+  SubmitJob submit;
+  submit.request = next_request_++;
+  submit.operation = {ClientId{cores_.node_id().value, 0}, next_operation_++};
+  submit.name = request.name.empty() ? found->name : request.name;
+  submit.workload = found->name;
+  submit.name_space = request.name_space;
+  submit.root = std::move(root);
+  submit.retries = request.retries;
+  submit.now_unix_ms = unix_ms_now();
+  submit.queue = request.queue;
+  // The parameters must be there before the root asks for them; the head's answer comes first, for
+  // the root starts by way of the queue that this answer leaves.
+  requests_[submit.request] = [this, parameters = std::move(request.parameters),
+                               done = std::move(done)](Result<JobId> job) {
+    if (job) {
+      if (const Status kept = book_.keep_parameters(*job, parameters); !kept.ok()) {
+        cancel_job(*job, CancelJob::Force::kYes, [](Result<JobId>) {});
+        return done(kept.error());
+      }
+    }
+    done(std::move(job));
+  };
+  feed(HeadInput{std::move(submit)});
+}
+
+void DaemonCore::cancel_job(JobId job, CancelJob::Force force, Callback<JobId> done) {
+  const uint64_t request = next_request_++;
+  requests_[request] = std::move(done);
+  feed(HeadInput{CancelJob{request, job, unix_ms_now(), force}});
+}
+
+std::optional<JobId> DaemonCore::root_job_of(ClientId worker) const {
+  const auto known = workers_.find(worker);
+  return known == workers_.end() ? std::nullopt : known->second.root;
+}
+
+bool DaemonCore::is_cancelled(JobId job) const {
+  const JobRow* row = book_.find(job);
+  return row == nullptr || row->state == JobState::kCancelled;
+}
+
+void DaemonCore::add_module(const std::string& name, const std::string& path,
+                            Callback<ModuleRow> done) {
+  const auto image = images_.add(path);
+  if (!image) return done(image.error());
+  auto description = images_.describe(*image, options_.worker_program);
+  if (!description) return done(description.error());
+  ModuleRow row;
+  row.file_name = path.substr(path.rfind('/') + 1);
+  row.name = name.empty() ? default_module_name(row.file_name) : name;
+  row.hash = image->hash;
+  row.description_json = std::move(*description);
+  const uint64_t request = next_request_++;
+  requests_[request] = [row, done = std::move(done)](Result<JobId> reply) {
+    if (reply) {
+      done(row);
+    } else {
+      done(reply.error());
+    }
+  };
+  feed(HeadInput{PutModule{request, row}});
+}
+
+void DaemonCore::remove_module(const std::string& name, Callback<std::string> done) {
+  const uint64_t request = next_request_++;
+  requests_[request] = [name, done = std::move(done)](Result<JobId> reply) {
+    if (reply) {
+      done(name);
+    } else {
+      done(reply.error());
+    }
+  };
+  feed(HeadInput{RemoveModule{request, name}});
+}
+
+void DaemonCore::stop(StopWorker::How) {
+  // Replies that are under way leave first.
+  boost::asio::post(io_, [this] {
+    timer_.cancel();
+    stopping_ = true;
+  });
+}
+
+}  // namespace rayd::shell

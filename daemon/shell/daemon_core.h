@@ -1,0 +1,141 @@
+// DaemonCore: the state of a running daemon, shared by the files daemon_*.cc.
+//
+//   daemon.cc          start, the loop, the end
+//   daemon_actions.cc  performs what the cores ask for
+//   daemon_clients.cc  drivers, sessions, workers: their coming and going
+//   daemon_control.cc  what the control lane asks (Control)
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "daemon/shell/control.h"
+#include "daemon/shell/cores.h"
+#include "daemon/shell/daemon.h"
+#include "daemon/shell/hot_lane.h"
+#include "daemon/shell/images.h"
+#include "daemon/shell/job_book.h"
+#include "daemon/shell/journal.h"
+#include "daemon/shell/object_store.h"
+#include "daemon/shell/worker_processes.h"
+
+namespace rayd::shell {
+
+class RpcFront;  // rpc_front.h: the socket and its RPC objects
+class InlineSession;
+
+class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer {
+ public:
+  explicit DaemonCore(DaemonOptions options);
+  ~DaemonCore() override;
+
+  /// Serves until it is told to stop.
+  int run();
+
+  // ---- Control (daemon_control.cc)
+  DaemonFacts facts() const override;
+  void open_rings(int32_t pid, const std::string& name, const std::string& name_space,
+                  Callback<OpenedRings> done) override;
+  void open_session(const std::string& name, const std::string& name_space,
+                    Callback<OpenedSession> done) override;
+  node::Snapshot node_snapshot() const override { return cores_.node_snapshot(); }
+  head::HeadSnapshot head_snapshot() const override { return cores_.head_snapshot(); }
+  void submit_job(JobRequest request, Callback<JobId> done) override;
+  void cancel_job(JobId job, CancelJob::Force force, Callback<JobId> done) override;
+  JobBook& book() override { return book_; }
+  std::optional<JobId> root_job_of(ClientId worker) const override;
+  bool is_cancelled(JobId job) const override;
+  void add_module(const std::string& name, const std::string& path,
+                  Callback<ModuleRow> done) override;
+  void remove_module(const std::string& name, Callback<std::string> done) override;
+  void stop(StopWorker::How how) override;
+
+  // ---- for InlineSession
+  void feed(NodeInput&& input) { cores_.feed(std::move(input)); }
+  void feed(HeadInput&& input) { cores_.feed(std::move(input)); }
+  ObjectStore& store() { return store_; }
+  void session_ended(ClientId client);
+
+ private:
+  /// A driver: its process is watched by a pidfd.
+  struct Driver {
+    Driver(boost::asio::io_context& io, int pidfd) : process(io, pidfd) {}
+    boost::asio::posix::stream_descriptor process;
+    std::string name;
+    JobId job;
+  };
+  struct Worker {
+    int32_t pid = 0;
+    ImageHash image;
+    JobId job;  // of what it ran last
+    std::optional<JobId> root;
+    std::string label;                    // what it runs: "square", "Counter"
+    std::deque<std::string> last_errors;  // its last lines on standard error
+  };
+  struct Opening {  // a driver or session that waits for its job
+    std::function<void(const ClientReady&)> ready;
+  };
+
+  // ---- HotLaneEvents, WorkerEvents (daemon_clients.cc)
+  void on_client_message(ClientId client, ClientMessage&& message) override;
+  void on_client_corrupt(ClientId client, const std::string& why) override;
+  void on_worker_started(ClientId worker, pid_t pid) override;
+  void on_worker_failed(ClientId worker, std::string text) override;
+  void on_worker_died(ClientId worker, ProcessStatus status) override;
+  void on_worker_output(ClientId worker, OutputStream stream, std::string_view line) override;
+  void on_keeper_died() override;
+  void watch_driver(ClientId client);
+  void end_client(ClientId client);
+  void start_worker(const StartWorker& order);
+  Result<std::vector<rayd::UniqueFd>> worker_channel(ClientId worker);
+  std::string label_of(ClientId worker) const;
+
+  // ---- Performer (daemon_actions.cc)
+  void perform(NodeAction&& action) override;
+  void perform(HeadAction&& action) override;
+  void log(Event::Level level, const std::string& name, const std::string& text);
+
+  // ---- the loop (daemon.cc)
+  void open_journal();
+  void begin();
+  void watch_signals();
+  void watch_owner();
+  void say_ready(const std::string& line);
+  void sleep_until(std::optional<Time> deadline);
+  void shut_down();
+
+  DaemonOptions options_;
+  boost::asio::io_context io_;
+  boost::asio::steady_timer timer_;
+  boost::asio::signal_set signals_;
+  std::unique_ptr<boost::asio::posix::stream_descriptor> owner_;
+  ObjectStore store_;
+  Images images_;
+  JobBook book_;
+  Cores cores_;
+  HotLane hot_;
+  WorkerProcesses processes_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<RpcFront> rpc_;
+
+  std::map<ClientId, std::unique_ptr<Driver>> drivers_;
+  std::map<ClientId, Worker> workers_;
+  std::map<ClientId, InlineSession*> sessions_;
+  std::map<ClientId, Opening> openings_;
+  std::map<uint64_t, Callback<JobId>> requests_;  // to the head
+  uint32_t next_serial_ = 2;                      // even: drivers and sessions
+  uint64_t next_request_ = 1;
+  uint64_t next_operation_ = 1;
+  int64_t started_unix_ms_ = 0;
+  bool stopping_ = false;
+};
+
+int64_t unix_ms_now();
+
+}  // namespace rayd::shell

@@ -1,0 +1,36 @@
+// ObjectStore: the daemon's own view of the store's segment: descriptors for clients, memory given
+// back, and copies for sessions that have no shared memory.
+//
+// Which range belongs to whom is the node core's business (StoreGrants). Control thread only.
+#pragma once
+
+#include <string>
+
+#include "common/shm/object_header.h"
+#include "common/shm/segment.h"
+#include "common/types/value.h"
+
+namespace rayd::shell {
+
+class ObjectStore {
+ public:
+  /// Throws std::runtime_error when the memory file cannot be made.
+  explicit ObjectStore(uint64_t virtual_bytes);
+
+  Result<shm::UniqueFd> writable_fd() const;
+  Result<shm::UniqueFd> readable_fd() const { return segment_.read_only_fd(); }
+
+  /// The extent's memory goes back to the machine.
+  void punch(const Extent& extent);
+
+  /// A private copy of a stored object's payload: kCorrupt if it is none.
+  Result<Bytes> read(const Extent& extent) const;
+  /// Writes an object for a client without shared memory into an extent it was granted.
+  void write(const Extent& extent, uint16_t tag, uint32_t contained, ByteSpan payload);
+
+ private:
+  shm::Segment segment_;
+  shm::Mapping everything_;  // read-write; nothing is interpreted in place
+};
+
+}  // namespace rayd::shell
