@@ -7,6 +7,7 @@
 #include "common/config/config_load.h"
 #include "common/config/environment.h"
 #include "common/config/machine.h"
+#include "common/config/options.h"
 #include "daemon/shell/daemon.h"
 #include "daemon/shell/keeper.h"
 #include "daemon/version.h"

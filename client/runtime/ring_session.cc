@@ -1,8 +1,11 @@
 // What a program asks of its session. Sending, draining and waiting are in ring_session_io.cc.
 #include "client/runtime/ring_session.h"
 
+
 #include <algorithm>
 #include <cmath>
+
+#include "ray/internal/function.h"
 
 namespace rayd::client {
 
