@@ -8,18 +8,25 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "client/runtime/describe.h"
 #include "client/runtime/worker_entry.h"
 #include "client/runtime/zygote.h"
 
 namespace rayd {
+
+namespace client {
+// Absent where the hook stands alone, without the runtime.
+[[gnu::weak]] int describe_main(int fd);
+}  // namespace client
+
 namespace {
 
-enum class Role { kDriver, kZygote, kWorker };
+enum class Role { kDriver, kZygote, kWorker, kDescribing };
 
 // Found out before any constructor has run, so it is plain, zero-initialised data.
 struct Start {
   Role role;
-  int socket;                   // a zygote's, to the keeper
+  int socket;                   // a zygote's, to the keeper; or where to describe oneself
   unsigned long long worker;    // a worker's name …
   int channel[kMaxChannelFds];  // … and descriptors
   int channel_size;
@@ -61,13 +68,21 @@ void read_role() {
       start.channel[start.channel_size++] = fd;
     }
   }
+  const char* fd = std::getenv(client::kDescribeVariable);
+  if (fd != nullptr && client::describe_main != nullptr) {
+    start.role = Role::kDescribing;
+    start.socket = std::atoi(fd);
+    fcntl(start.socket, F_SETFD, FD_CLOEXEC);
+  }
   unsetenv(kZygoteVariable);
   unsetenv(kWorkerVariable);
+  unsetenv(client::kDescribeVariable);
   if (start.role == Role::kZygote) start.environment = copy_environment();
 }
 
 /// In place of main, in a zygote and in the workers it forks or executes.
 int parked_main(int, char** argv, char**) {
+  if (start.role == Role::kDescribing) return client::describe_main(start.socket);
   ray::internal::WorkerFds fds;
   if (start.role == Role::kZygote) {
     fds = run_zygote({UniqueFd{start.socket}, argv, start.environment});
