@@ -9,15 +9,15 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include "client/runtime/start_hook.h"
+#include "common/wire/keeper_wire.h"
 
 namespace {
 
 [[gnu::constructor]] void load_module() {
-  const char* variable = std::getenv(rayd::kModuleVariable);
+  const char* variable = std::getenv(rayd::keeper::kModuleVariable);
   if (variable == nullptr) return;
   const std::string path = variable;
-  unsetenv(rayd::kModuleVariable);
+  unsetenv(rayd::keeper::kModuleVariable);
   if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr) return;
   std::fprintf(stderr, "rayd-worker: the module cannot be loaded: %s\n", dlerror());
   std::fflush(nullptr);

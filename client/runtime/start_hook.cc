@@ -11,6 +11,7 @@
 #include "client/runtime/describe.h"
 #include "client/runtime/worker_entry.h"
 #include "client/runtime/zygote.h"
+#include "common/wire/keeper_wire.h"
 
 namespace rayd {
 
@@ -54,7 +55,7 @@ char** copy_environment() {
 }
 
 void read_role() {
-  if (const char* text = mine(kZygoteVariable)) {
+  if (const char* text = mine(keeper::kZygoteVariable)) {
     start.role = Role::kZygote;
     start.socket = std::atoi(text);
     fcntl(start.socket, F_SETFD, FD_CLOEXEC);
@@ -74,7 +75,7 @@ void read_role() {
     start.socket = std::atoi(fd);
     fcntl(start.socket, F_SETFD, FD_CLOEXEC);
   }
-  unsetenv(kZygoteVariable);
+  unsetenv(keeper::kZygoteVariable);
   unsetenv(kWorkerVariable);
   unsetenv(client::kDescribeVariable);
   if (start.role == Role::kZygote) start.environment = copy_environment();

@@ -9,14 +9,8 @@
 
 namespace rayd {
 
-/// "PID:FD", set by the keeper: this process, if it is PID, is a zygote; FD leads to the keeper.
-inline constexpr char kZygoteVariable[] = "RAYD_ZYGOTE_FD";
-
 /// "PID:WORKER:FD,FD…", set by a zygote that must not fork: this process, if it is PID, is the
 /// worker (its ClientId's bits), with these descriptors as its channel.
 inline constexpr char kWorkerVariable[] = "RAYD_WORKER_FDS";
-
-/// The shared object that rayd-worker loads; unset before it is loaded.
-inline constexpr char kModuleVariable[] = "RAYD_MODULE";
 
 }  // namespace rayd

@@ -15,6 +15,12 @@
 
 namespace rayd::keeper {
 
+/// "PID:FD", set by the keeper: this process, if it is PID, is a zygote; FD leads to the keeper.
+inline constexpr char kZygoteVariable[] = "RAYD_ZYGOTE_FD";
+
+/// The shared object that rayd-worker loads; unset before it is loaded.
+inline constexpr char kModuleVariable[] = "RAYD_MODULE";
+
 struct Credentials {
   uint32_t user = 0;
   uint32_t group = 0;

@@ -72,7 +72,8 @@ void take_credentials(const keeper::Credentials& credentials) {
   if (getppid() != keeper) _exit(kExitNotExecuted);
   if (chdir("/") != 0) refuse("cannot enter ", "/");
 
-  std::string role = "RAYD_ZYGOTE_FD=" + std::to_string(getpid()) + ':' + std::to_string(kSocket);
+  std::string role = std::string{keeper::kZygoteVariable} + '=' + std::to_string(getpid()) + ':' +
+                     std::to_string(kSocket);
   std::vector<char*> environment;
   for (const std::string& entry : order.environment) {
     environment.push_back(const_cast<char*>(entry.c_str()));

@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kMaxTail = 4096;  // of what a zygote printed, kept for its failure's text
 constexpr size_t kMaxTailLine = 1024;
-constexpr char kModuleVariable[] = "RAYD_MODULE=";  // read by rayd-worker
+constexpr size_t kMaxStarting = 16;  // at once: each has some ten descriptors on their way
 
 struct Pipe {
   UniqueFd reader;
@@ -41,14 +41,27 @@ std::string start_failure(const WorkerImage& image, const std::string& why,
 // Starting and stopping workers.
 
 void WorkerProcesses::State::start_worker(WorkerStart start) {
-  RAY_CHECK(keeper_pid_ != 0 && !workers_.contains(start.worker));
+  RAY_CHECK(!workers_.contains(start.worker));
+  Worker& worker = workers_[start.worker];
+  if (keeper_pid_ == 0) {
+    boost::asio::post(io_, [self = shared_from_this(), id = start.worker] {
+      self->on(keeper::WorkerFailed{id, "there is no keeper"});
+    });
+    return;
+  }
   Zygote& zygote = zygote_for(start.image);
   ++zygote.workers;
-  workers_.emplace(start.worker, Worker{zygote.id, false, {}, {}});
-  if (zygote.phase == Zygote::Phase::kReady) {
+  worker.zygote = zygote.id;
+  zygote.waiting.push_back(std::move(start));
+  launch_waiting(zygote);
+}
+
+void WorkerProcesses::State::launch_waiting(Zygote& zygote) {
+  while (zygote.phase == Zygote::Phase::kReady && zygote.starting < kMaxStarting &&
+         !zygote.waiting.empty()) {
+    WorkerStart start = std::move(zygote.waiting.front());
+    zygote.waiting.pop_front();
     launch(zygote, std::move(start));
-  } else {
-    zygote.waiting.push_back(std::move(start));
   }
 }
 
@@ -63,7 +76,7 @@ WorkerProcesses::State::Zygote& WorkerProcesses::State::zygote_for(const WorkerI
   keeper::StartZygote order{id, image.path, image.environment, image.credentials};
   if (image.kind == ImageKind::kSharedObject) {
     order.program = options_.worker_program;
-    order.environment.push_back(kModuleVariable + image.path);
+    order.environment.push_back(std::string{keeper::kModuleVariable} + '=' + image.path);
   }
   auto pipe = make_pipe();
   if (!pipe || keeper::encode(keeper::ToKeeper{order}).size() > PacketSocket::kMaxBytes) {
@@ -93,19 +106,22 @@ WorkerProcesses::State::Zygote& WorkerProcesses::State::zygote_for(const WorkerI
 }
 
 void WorkerProcesses::State::launch(Zygote& zygote, WorkerStart start) {
+  ++zygote.starting;
+  Worker& worker = workers_[start.worker];
+  worker.phase = Worker::Phase::kStarting;
   auto output = make_pipe();
   auto errors = make_pipe();
   const keeper::StartWorker order{start.worker, zygote.id, std::move(start.directory), 0};
   if (!output || !errors ||
       keeper::encode(keeper::ToKeeper{order}).size() > PacketSocket::kMaxBytes) {
-    boost::asio::post(io_, [self = shared_from_this(), worker = start.worker] {
-      self->on(keeper::WorkerFailed{worker, "no descriptor is left, or too long a directory"});
+    boost::asio::post(io_, [self = shared_from_this(), id = start.worker] {
+      self->on(keeper::WorkerFailed{id, "no descriptor is left, or too long a directory"});
     });
     return;
   }
-  Worker& worker = workers_[start.worker];
   worker.output = read_output(std::move(output->reader), start.worker, OutputStream::kOutput);
   worker.errors = read_output(std::move(errors->reader), start.worker, OutputStream::kErrors);
+  if (worker.held) hold_output(start.worker);
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(output->writer));
   fds.push_back(std::move(errors->writer));
@@ -144,14 +160,18 @@ void WorkerProcesses::State::kill_worker(ClientId worker, Force force) {
 
 void WorkerProcesses::State::hold_output(ClientId worker) {
   const auto known = workers_.find(worker);
-  if (known == workers_.end() || known->second.output == nullptr) return;
+  if (known == workers_.end()) return;
+  known->second.held = true;
+  if (known->second.output == nullptr) return;  // not launched yet
   known->second.output->hold();
   known->second.errors->hold();
 }
 
 void WorkerProcesses::State::release_output(ClientId worker) {
   const auto known = workers_.find(worker);
-  if (known == workers_.end() || known->second.output == nullptr) return;
+  if (known == workers_.end()) return;
+  known->second.held = false;
+  if (known->second.output == nullptr) return;
   known->second.output->release();
   known->second.errors->release();
 }
@@ -164,7 +184,7 @@ void WorkerProcesses::State::on(const keeper::ZygoteReady& report) {
   Zygote& zygote = known->second;
   zygote.phase = Zygote::Phase::kReady;
   zygote.timer.reset();
-  for (WorkerStart& start : std::exchange(zygote.waiting, {})) launch(zygote, std::move(start));
+  launch_waiting(zygote);
   if (zygote.workers == 0) arm(zygote, options_.zygote_idle);
 }
 
@@ -184,7 +204,8 @@ void WorkerProcesses::State::on(const keeper::ZygoteEnded& report) {
 void WorkerProcesses::State::on(const keeper::WorkerStarted& report) {
   const auto known = workers_.find(report.worker);
   if (known == workers_.end()) return;
-  known->second.started = true;
+  on_start_answered(known->second);
+  known->second.phase = Worker::Phase::kRunning;
   if (events_ != nullptr) events_->on_worker_started(report.worker, report.pid);
 }
 
@@ -210,10 +231,18 @@ void WorkerProcesses::State::on(const keeper::WorkerDied& report) {
 void WorkerProcesses::State::fail(ClientId worker, std::string text) {
   const auto known = workers_.find(worker);
   if (known == workers_.end()) return;
-  const uint32_t zygote = known->second.zygote;
+  const Worker gone = std::move(known->second);
   workers_.erase(known);
-  release_zygote(zygote);
+  on_start_answered(gone);
+  release_zygote(gone.zygote);
   if (events_ != nullptr) events_->on_worker_failed(worker, std::move(text));
+}
+
+void WorkerProcesses::State::on_start_answered(const Worker& worker) {
+  const auto zygote = zygotes_.find(worker.zygote);
+  if (worker.phase != Worker::Phase::kStarting || zygote == zygotes_.end()) return;
+  --zygote->second.starting;
+  launch_waiting(zygote->second);
 }
 
 // Zygotes: a deadline to start, a time to be idle.

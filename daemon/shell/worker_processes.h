@@ -52,7 +52,7 @@ struct WorkerStart {
   std::vector<UniqueFd> channel;  // passed on in this order, at most 32
 };
 
-/// What the owner of WorkerProcesses hears.
+/// What the owner of WorkerProcesses hears. It may call WorkerProcesses then, but not destroy it.
 class WorkerEvents {
  public:
   virtual ~WorkerEvents() = default;

@@ -172,7 +172,7 @@ void WorkerProcesses::State::kill_adopted() {
   }
   while (!workers_.empty()) {
     const auto& [worker, state] = *workers_.begin();
-    if (state.started) {
+    if (state.phase == Worker::Phase::kRunning) {
       on(keeper::WorkerDied{worker, ProcessStatus::signalled(SIGKILL)});
     } else {
       fail(worker, "the keeper has died");

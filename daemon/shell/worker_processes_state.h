@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,13 +44,15 @@ class WorkerProcesses::State : public std::enable_shared_from_this<State> {
     Reader output;
     std::string tail;  // the last of what it printed: says why it does not start
     std::string note;  // why the daemon ended it
-    std::vector<WorkerStart> waiting;
+    std::deque<WorkerStart> waiting;
+    size_t starting = 0;                               // sent to the keeper and not answered
     size_t workers = 0;                                // asked for and not yet failed or dead
     std::unique_ptr<boost::asio::steady_timer> timer;  // its start's deadline, then its idle time
   };
   struct Worker {
     uint32_t zygote = 0;
-    bool started = false;
+    enum class Phase : uint8_t { kWaiting, kStarting, kRunning } phase = Phase::kWaiting;
+    bool held = false;
     Reader output;
     Reader errors;
   };
@@ -63,7 +66,9 @@ class WorkerProcesses::State : public std::enable_shared_from_this<State> {
   void kill_adopted();
 
   Zygote& zygote_for(const WorkerImage& image);
+  void launch_waiting(Zygote& zygote);
   void launch(Zygote& zygote, WorkerStart start);
+  void on_start_answered(const Worker& worker);
   void fail(ClientId worker, std::string text);
   void release_zygote(uint32_t id);
   void arm(Zygote& zygote, std::chrono::milliseconds delay);

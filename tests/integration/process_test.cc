@@ -235,6 +235,31 @@ TEST_CASE("a hundred workers killed in any order are each reported once, as kill
   CHECK(pids.size() == 100);
 }
 
+TEST_CASE("workers asked for and ended before they began are each answered once") {
+  Processes daemon;
+  std::vector<ClientId> workers;
+  for (int i = 0; i < 60; ++i) workers.push_back(daemon.start(test_path("PROCESS_ARCHIVE")));
+  for (size_t i = 0; i < workers.size(); i += 2) {
+    daemon.processes.kill_worker(workers[i], Force::kYes);
+  }
+  for (size_t i = 0; i < workers.size(); ++i) {
+    Processes::Seen& seen = daemon.seen[workers[i]];
+    daemon.wait_until([&] { return seen.pid != 0 || seen.failed; });
+    CHECK(seen.failed == (i % 2 == 0));
+  }
+}
+
+TEST_CASE("without a keeper a start fails and says so") {
+  Processes daemon;
+  kill(daemon.processes.keeper_pid(), SIGKILL);
+  const ClientId early = daemon.start(test_path("PROCESS_SHARED"));
+  daemon.wait_until([&] { return daemon.keeper_died; });
+  CHECK(daemon.seen[early].failure == "the keeper has died");
+  const ClientId late = daemon.start(test_path("PROCESS_SHARED"));
+  daemon.wait_end(late);
+  CHECK(has(daemon.seen[late].failure, "there is no keeper"));
+}
+
 TEST_CASE("an end that is asked for politely is a SIGTERM") {
   Processes daemon;
   const ClientId worker = daemon.run(test_path("PROCESS_SHARED"));
