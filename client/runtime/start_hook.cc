@@ -70,7 +70,7 @@ void read_role() {
     }
   }
   const char* fd = std::getenv(client::kDescribeVariable);
-  if (fd != nullptr && client::describe_main != nullptr) {
+  if (start.role == Role::kDriver && fd != nullptr && client::describe_main != nullptr) {
     start.role = Role::kDescribing;
     start.socket = std::atoi(fd);
     fcntl(start.socket, F_SETFD, FD_CLOEXEC);
