@@ -28,4 +28,7 @@ struct Time {
 /// Reads the clock. Shells only; the tidy test keeps it out of cores.
 Time now_boottime();
 
+/// The wall clock, for what people read. Shells only.
+int64_t now_unix_ms();
+
 }  // namespace rayd

@@ -32,6 +32,9 @@ struct JobRow {
   int64_t submitted_unix_ms = 0;
   int64_t ended_unix_ms = 0;
   ClientId driver;  // a driver outside the cluster; {0,0}: a submitted workload
+  /// kYes while it runs: its end is on the way, and will be kCancelled whatever the root says.
+  enum class CancelAsked : bool { kNo, kYes };
+  CancelAsked cancel_asked = CancelAsked::kNo;
 };
 struct ActorRow {
   ActorInfo info;
@@ -41,14 +44,18 @@ struct ActorRow {
 };
 struct ModuleRow {
   std::string name;
-  ImageHash hash;
+  ImageHash hash;  // all zero: the row deletes
   std::string file_name;
   std::string description_json;  // functions, classes, workloads (rayd-worker --describe)
 };
+/// A node whose daemon also runs the head dies with it.
+enum class BesideHead : bool { kNo, kYes };
 struct NodeRow {
   NodeId node;
-  std::string name;
-  NodeState state = NodeState::kAlive;
+  std::string name;                     // empty: the row deletes
+  NodeState state = NodeState::kAlive;  // kAlive or kDead
+  uint64_t m = 0;                       // kDead: the membership version that says so
+  BesideHead beside_head = BesideHead::kNo;
 };
 struct MembershipRow {
   uint64_t epoch = 0;
@@ -78,6 +85,7 @@ struct FromNode {
 struct NodeJoins {
   uint64_t session = 0;
   Announce announce;
+  BesideHead beside_head = BesideHead::kNo;
 };
 /// The journal holds every record up to `number`.
 struct Committed {
@@ -112,9 +120,16 @@ struct RemoveModule {
   uint64_t request = 0;
   std::string name;
 };
+/// The answer to FetchResult.
+struct ResultFetched {
+  JobId job;
+  std::string text;
+  ErrorRef error;
+};
 
-using HeadInput = std::variant<HeadTick, NodeConnected, NodeDisconnected, FromNode, NodeJoins,
-                               Committed, SubmitJob, CancelJob, PutModule, RemoveModule>;
+using HeadInput =
+    std::variant<HeadTick, NodeConnected, NodeDisconnected, FromNode, NodeJoins, Committed,
+                 SubmitJob, CancelJob, PutModule, RemoveModule, ResultFetched>;
 
 // ---- actions
 // --------------------------------------------------------------------------------------
@@ -137,6 +152,14 @@ struct RequestReply {
   ErrorRef error;
   JobId job;
 };
+/// Bring the bytes of a job's result from the store of the node where its root ran: too long to
+/// travel in a message. The answer is ResultFetched.
+struct FetchResult {
+  JobId job;
+  NodeId node;
+  ObjectId object;
+  uint64_t size = 0;
+};
 /// A job's row changed: `submit` and `wait` that follow it are told.
 struct JobChanged {
   JobRow row;
@@ -147,13 +170,14 @@ struct HeadEvent {
 };
 struct HeadAction {
   uint64_t after = 0;  // leaves when Committed(after); 0: at once
-  std::variant<ToNode, ToJoiner, Append, RequestReply, JobChanged, HeadEvent> what;
+  std::variant<ToNode, ToJoiner, Append, RequestReply, FetchResult, JobChanged, HeadEvent> what;
 };
 
 struct HeadContext {
   Time now;
   Random& random;
   std::vector<HeadAction>& out;
+  int64_t unix_ms = 0;  // the wall clock, for what people read
 };
 
 struct HeadOptions {

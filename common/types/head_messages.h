@@ -38,7 +38,7 @@ struct ActorInfo {
   NodeId node;
   uint32_t incarnation = 0;
   uint32_t restarts = 0;
-  ErrorRef cause;  // kDead, kRestarting: why
+  ErrorRef cause;  // kDead, kRestarting: why; kPending: why no node can have it (kInfeasible)
   TemplateRef creation;
   JobId job;
 };
@@ -66,7 +66,9 @@ struct RenewLease {
 struct ViewChanged {
   NodeView view;
 };
-/// Creates an actor. Its arguments travel with Start; `args` are resolved by the creator's node.
+/// Creates an actor. Its arguments travel with Start; `args` are resolved by the creator's node,
+/// which holds what they name until no incarnation can need them; so `transfer` counts nothing.
+/// Its node hears of every change, as a subscriber.
 struct CreateActorRow {
   OperationId operation;
   ActorId actor;
@@ -115,7 +117,8 @@ struct Unsubscribe {
 struct FindActor {
   OperationId operation;
   std::string name;
-  std::string name_space;
+  std::string name_space;  // empty: that of `job`
+  JobId job;
 };
 /// A driver outside the cluster connected: it is a job of its own.
 struct DriverConnected {
@@ -160,6 +163,7 @@ struct NodeStateChanged {
 struct Settled {
   uint64_t m = 0;
 };
+/// The references of `transfer` are the receiver's to borrow: the creator's node holds them.
 struct StartActor {
   ActorId actor;
   uint32_t incarnation = 0;
@@ -184,8 +188,9 @@ struct AnnounceAck {
 struct OperationReply {
   OperationId operation;
   ErrorRef error;
-  ActorInfo actor;  // FindActor, CreateActorRow (get_if_exists: the one that exists)
-  JobId job;        // DriverConnected
+  ActorInfo actor;         // FindActor, CreateActorRow (get_if_exists: the one that exists)
+  JobId job;               // DriverConnected
+  std::string name_space;  // of that job
 };
 /// The job ended: its tasks and attached actors are cancelled, its workers ended.
 struct JobEnded {

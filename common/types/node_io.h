@@ -157,7 +157,7 @@ struct Event {
 
 using NodeAction =
     std::variant<ToClient, ToWorker, ToPeer, ToHead, StartWorker, StopWorker, RevokeSlot,
-                 SetCancelWord, PullObject, FreeExtent, PublishFinished, Event>;
+                 SetCancelWord, PullObject, FreeExtent, PublishFinished, ClientReady, Event>;
 
 /// What a handler may use beside its own state.
 struct NodeContext {

@@ -15,9 +15,9 @@ Cores::Cores(Performer& performer, HeadOptions head_options, uint64_t random_see
 
 void Cores::begin(NodeOptions options) {
   node_options_ = std::move(options);
-  HeadContext context{now_boottime(), random_, head_actions_};
+  HeadContext context{now_boottime(), random_, head_actions_, now_unix_ms()};
   head_.begin_epoch(context);
-  NodeJoins joins{kOwnSession, {}};
+  NodeJoins joins{kOwnSession, {}, BesideHead::kYes};
   joins.announce.view.name = node_options_.name;
   joins.announce.view.total = node_options_.total;
   feed(HeadInput{std::move(joins)});
@@ -65,7 +65,7 @@ void Cores::run(NodeInput&& input) {
 }
 
 void Cores::run(HeadInput&& input) {
-  HeadContext context{now_boottime(), random_, head_actions_};
+  HeadContext context{now_boottime(), random_, head_actions_, now_unix_ms()};
   head_.on(context, std::move(input));
   for (HeadAction& action : head_actions_) {
     if (action.after <= committed_) {

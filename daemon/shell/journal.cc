@@ -18,7 +18,8 @@ constexpr int kSchemaVersion = 1;
 constexpr char kSchema[] =
     "CREATE TABLE IF NOT EXISTS membership (id INTEGER PRIMARY KEY CHECK (id = 0),"
     " epoch INTEGER, m INTEGER, next_node INTEGER, next_job INTEGER, settled INTEGER);"
-    "CREATE TABLE IF NOT EXISTS nodes (node INTEGER PRIMARY KEY, name TEXT, state INTEGER);"
+    "CREATE TABLE IF NOT EXISTS nodes (node INTEGER PRIMARY KEY, name TEXT, state INTEGER,"
+    " m INTEGER, beside_head INTEGER);"
     "CREATE TABLE IF NOT EXISTS modules (name TEXT PRIMARY KEY, hash BLOB, file_name TEXT,"
     " description TEXT);";
 
@@ -91,10 +92,16 @@ void store(sqlite3* database, const MembershipRow& row) {
       .step();
 }
 void store(sqlite3* database, const NodeRow& row) {
-  Statement{database, "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?)"}
+  if (row.name.empty()) {  // an empty row deletes
+    Statement{database, "DELETE FROM nodes WHERE node = ?"}.bind(row.node.value).step();
+    return;
+  }
+  Statement{database, "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?)"}
       .bind(row.node.value)
       .bind(row.name)
       .bind(static_cast<uint64_t>(row.state))
+      .bind(row.m)
+      .bind(row.beside_head == BesideHead::kYes ? 1u : 0u)
       .step();
 }
 void store(sqlite3* database, const ModuleRow& row) {
@@ -148,7 +155,8 @@ class Journal::State {
     }
     for (Statement s{database_, "SELECT * FROM nodes ORDER BY node"}; s.step();) {
       rows.emplace_back(NodeRow{NodeId{static_cast<uint32_t>(s.number(0))}, s.text(1),
-                                static_cast<NodeState>(s.number(2))});
+                                static_cast<NodeState>(s.number(2)), s.number(3),
+                                s.number(4) != 0 ? BesideHead::kYes : BesideHead::kNo});
     }
     for (Statement s{database_, "SELECT * FROM modules ORDER BY name"}; s.step();) {
       ModuleRow row;
