@@ -9,7 +9,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "common/shm/memory_file.h"
+#include "common/base/check.h"
+#include "common/shm/extent.h"
 
 namespace rayd::shm {
 

@@ -24,7 +24,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/result.h"
-#include "common/shm/memory_file.h"
+#include "common/shm/extent.h"
 
 namespace rayd::shm {
 

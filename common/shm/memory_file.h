@@ -11,6 +11,7 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/shm/extent.h"
 #include "common/shm/fd.h"
 
 namespace boost::interprocess {
@@ -18,17 +19,6 @@ class mapped_region;
 }
 
 namespace rayd::shm {
-
-inline constexpr uint64_t kPageBytes = 4096;
-inline constexpr uint64_t kHugePageBytes = uint64_t{2} << 20;
-
-/// A part of a file or segment, in bytes.
-struct Extent {
-  uint64_t offset = 0;
-  uint64_t length = 0;
-  constexpr auto operator<=>(const Extent&) const = default;
-  constexpr uint64_t end() const { return offset + length; }
-};
 
 /// A sparse memfd of `size` bytes, sealed, mode 0400: no page exists before it is touched.
 Result<UniqueFd> create_memory_file(const std::string& name, uint64_t size);

@@ -16,7 +16,7 @@ ALLOWED = {
     'common/net/': ['common/base/', 'common/types/', 'common/schema/', 'common/wire/'],
     'daemon/scheduling/': ['common/base/', 'common/types/'],
     'daemon/head/': ['common/base/', 'common/types/', 'daemon/scheduling/'],
-    'daemon/node/': ['common/base/', 'common/types/', 'daemon/scheduling/'],
+    'daemon/node/': ['common/base/', 'common/types/', 'common/shm/extent', 'daemon/scheduling/'],
     'daemon/': ['common/', 'daemon/'],
     'client/core/': ['common/base/', 'common/types/'],
     'client/api/ray/': ['<ray>'],
