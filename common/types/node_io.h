@@ -125,11 +125,13 @@ struct SetCancelWord {
   TaskId task;
   uint32_t attempt = 0;
 };
-/// Bring a copy here from `from`; the answer is Pulled or PullFailed.
+/// Bring a copy here from `from`, into `room` of this node's store (header and payload); the answer
+/// is Pulled or PullFailed.
 struct PullObject {
   ObjectId object;
   NodeId from;
   uint64_t size = 0;
+  Extent room;
 };
 /// The store space is no longer needed: memory goes back.
 struct FreeExtent {

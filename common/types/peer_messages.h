@@ -116,6 +116,10 @@ struct Revoked {
   TaskId task;
   uint32_t attempt = 0;
 };
+/// A holder's node → A: a client there cancels a task of A.
+struct CancelTask {
+  Cancel cancel;
+};
 /// A → B: results of a superseded attempt; B frees them.
 struct Discard {
   ObjectId object;
@@ -175,7 +179,7 @@ struct CancelCall {
 
 using PeerMessage =
     std::variant<Borrow, BorrowAck, TransferDone, PeerRelease, Fetch, FetchedValue, CopyChanged,
-                 DropCopy, Assign, Refused, AttemptDone, AttemptFailed, Revoke, Revoked, Discard,
-                 Attach, ActorCall, SkipCall, ActorReply, StaleIncarnation, CancelCall>;
+                 DropCopy, Assign, Refused, AttemptDone, AttemptFailed, Revoke, Revoked, CancelTask,
+                 Discard, Attach, ActorCall, SkipCall, ActorReply, StaleIncarnation, CancelCall>;
 
 }  // namespace rayd

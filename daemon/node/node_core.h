@@ -5,7 +5,6 @@
 // is due.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 
@@ -28,6 +27,9 @@ class NodeCore {
 
   /// For parts: sends to a peer, to the head (kHeadNode), or to this node itself.
   void send(NodeContext& context, NodeId to, PeerMessage&& message);
+
+  /// Where an object's bytes lie in this node's store, for a peer that pulls; nullopt: not here.
+  std::optional<Extent> copy_here(ObjectId object) const;
 
   /// For `status`, `list`, `describe` and for the simulator's checker: a consistent copy.
   Snapshot snapshot() const;

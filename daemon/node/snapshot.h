@@ -16,10 +16,19 @@ struct ObjectSnapshot {
   uint64_t seen = 0;   // foreign objects: grants received, unreleased
   std::vector<std::pair<NodeId, uint64_t>> grants;           // own objects
   std::vector<std::pair<ClientId, uint64_t>> client_grants;  // counted inside `local`
+  std::vector<std::pair<NodeId, uint64_t>> pins;  // inside `local`: until the node's TransferDone
+  uint32_t borrows = 0;                           // foreign objects: Borrows out, unanswered
   Value::Kind kind = Value::Kind::kNone;
   uint64_t size = 0;
   std::vector<NodeId> nodes;
   std::vector<ObjectId> contains;
+  Extent extent;  // length > 0: its bytes are in this node's store
+};
+
+/// A copy of a foreign object in this node's store, held or not.
+struct CopySnapshot {
+  ObjectId object;
+  Extent extent;
 };
 
 enum class TaskPhase : uint8_t { kWaitingForArguments, kQueued, kAssigned, kFinished };
@@ -80,6 +89,7 @@ struct Snapshot {
   uint64_t epoch = 0;
   NodeView view;
   std::vector<ObjectSnapshot> objects;
+  std::vector<CopySnapshot> copies;
   std::vector<TaskSnapshot> tasks;  // unfinished ones
   std::vector<AttemptSnapshot> attempts;
   std::vector<WorkerSnapshot> workers;
