@@ -79,6 +79,8 @@ class Assignments {
   void on_job_ended(NodeContext& context, JobId job);
   JobId job_of(const Worker& worker) const;
   TaskId running_task(const Worker& worker) const;
+  /// nullptr: it runs none.
+  const CallTemplate* running_call(const Worker& worker) const;
   uint32_t queued() const { return queued_; }
   /// Why the children of an attempt end.
   static ErrorRef parent_ended(const std::string& how);

@@ -249,4 +249,8 @@ TaskId Assignments::running_task(const Worker& worker) const {
   return worker.slots.empty() ? TaskId{} : attempts_[worker.slots.front().attempt_index].task;
 }
 
+const CallTemplate* Assignments::running_call(const Worker& worker) const {
+  return worker.slots.empty() ? nullptr : attempts_[worker.slots.front().attempt_index].call.get();
+}
+
 }  // namespace rayd::node

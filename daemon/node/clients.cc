@@ -93,6 +93,8 @@ void Clients::on_operation_reply(NodeContext& context, const OperationReply& rep
   if (reply.error != nullptr) return refuse(context, reply.operation.client, reply.error->message);
   session->state = Session::State::kOpen;
   session->job = reply.job;
+  if (session->name_space.empty()) session->name_space = to_string(reply.job);  // one of its own
+  context.out.emplace_back(ClientReady{reply.operation.client, reply.job, session->name_space});
   if (!session->waiting.empty()) released_.push_back(reply.operation.client);
 }
 
@@ -134,6 +136,7 @@ void Clients::on_template(NodeContext& context, ClientId client, DefineTemplate&
   if (session == nullptr) return;
   auto& templates = session->templates;
   if (message.id < templates.size()) {
+    message.definition.name_space = templates[message.id]->name_space;
     if (*templates[message.id] != message.definition)
       refuse(context, client, "a template was defined twice, differently");
     return;
@@ -142,6 +145,7 @@ void Clients::on_template(NodeContext& context, ClientId client, DefineTemplate&
   if (message.id > templates.size() || templates.size() >= kMaxTemplates)
     mistake = "template numbers are dense, and not too many";
   if (!mistake.empty()) return refuse(context, client, std::move(mistake));
+  message.definition.name_space = session->name_space;
   templates.push_back(std::make_shared<const CallTemplate>(std::move(message.definition)));
 }
 
@@ -170,9 +174,17 @@ std::vector<ClientId> Clients::connected() const {
   return clients;
 }
 
-TemplateRef Clients::find_template(ClientId client, uint32_t id) const {
-  const Session* session = find(client);
-  return session != nullptr && id < session->templates.size() ? session->templates[id] : nullptr;
+TemplateRef Clients::find_template(ClientId client, uint32_t id) {
+  Session* session = find(client);
+  if (session == nullptr || id >= session->templates.size()) return nullptr;
+  TemplateRef& call = session->templates[id];
+  if (session->kind == Session::Kind::kDriver) return call;
+  // A worker runs for one job after the other.
+  const std::string& name_space = parts_.workers.name_space_of(client);
+  if (call->name_space == name_space) return call;
+  CallTemplate moved = *call;
+  moved.name_space = name_space;
+  return call = std::make_shared<const CallTemplate>(std::move(moved));
 }
 
 JobId Clients::job_of(ClientId client) const {
@@ -183,7 +195,9 @@ JobId Clients::job_of(ClientId client) const {
 
 std::string Clients::name_space_of(ClientId client) const {
   const Session* session = find(client);
-  return session == nullptr ? std::string{} : session->name_space;
+  if (session == nullptr) return {};
+  return session->kind == Session::Kind::kWorker ? parts_.workers.name_space_of(client)
+                                                 : session->name_space;
 }
 
 void Clients::append_to(Snapshot& snapshot) const {

@@ -43,11 +43,12 @@ class Clients {
 
   bool is_connected(ClientId client) const;
   std::vector<ClientId> connected() const;
-  /// nullptr: no such template; the caller refuses the client.
-  TemplateRef find_template(ClientId client, uint32_t id) const;
+  /// With the name space of the client's job. nullptr: no such template; the caller refuses the
+  /// client.
+  TemplateRef find_template(ClientId client, uint32_t id);
   /// The job a client works for: a driver's own; a worker's: that of its running task or actor.
   JobId job_of(ClientId client) const;
-  /// Empty for a worker: the head knows that of its job.
+  /// Of its job.
   std::string name_space_of(ClientId client) const;
   /// A message that no honest client sends: says so to the client and ends its session.
   void refuse(NodeContext& context, ClientId client, std::string reason);

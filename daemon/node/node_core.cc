@@ -47,7 +47,7 @@ std::optional<Time> NodeCore::next_deadline() const {
   const State& state = *state_;
   std::optional<Time> next = state.view_due;
   for (const std::optional<Time> due :
-       {state.objects.next_deadline(), state.store.next_deadline(), state.tasks.next_deadline(),
+       {state.objects.next_deadline(), state.store.next_deadline(),
         state.assignments.next_deadline(), state.workers.next_deadline(),
         state.actor_host.next_deadline()})
     if (due && (!next || *due < *next)) next = due;
@@ -80,7 +80,6 @@ Snapshot NodeCore::snapshot() const {
 void NodeCore::State::on(NodeContext& context, Tick&&) {
   objects.on_tick(context);
   store.on_tick(context);
-  tasks.on_tick(context);
   assignments.on_tick(context);
   workers.on_tick(context);
   actor_host.on_tick(context);
@@ -101,16 +100,18 @@ void NodeCore::State::on(NodeContext& context, ClientConnected&& input) {
 }
 
 void NodeCore::State::on(NodeContext& context, ClientGone&& input) {
-  if (!workers.is_worker(input.client)) end_client(context, input.client);
-}
-
-// What a client leaves behind: its unfinished calls first, which hold what it held.
-void NodeCore::State::end_client(NodeContext& context, ClientId client) {
+  if (workers.is_worker(input.client)) return;  // WorkerDied says it
   auto cause = std::make_shared<ErrorInfo>();
   cause->code = ErrorCode::kCancelled;
-  cause->message = to_string(client) + ", which called it, is gone";
+  cause->message = to_string(input.client) + ", which called it, is gone";
   cause->node = options.node;
-  tasks.cancel_children(context, client, cause);
+  tasks.cancel_children(context, input.client, cause);
+  end_client(context, input.client);
+}
+
+// What a client leaves behind. Its unfinished calls come first, for they hold what it held.
+void NodeCore::State::end_client(NodeContext& context, ClientId client) {
+  tasks.on_client_gone(client);
   actor_calls.on_client_gone(context, client);
   objects.on_client_gone(context, client);
   store.on_client_gone(context, client);

@@ -91,16 +91,14 @@ void NodeCore::State::on_head(NodeContext& context, PeerMessage&& message) {
   dispatch(context, kHeadNode, std::move(message));
 }
 
-// The view leaves when it changed, at most ten times a second: whatever happened may have changed
-// it, so it is looked at once after the last input.
+// The view leaves when it changed, at most ten times a second.
 void NodeCore::State::send_view(NodeContext& context) {
-  if (epoch == 0) return;
-  if (!view_due) view_due = view_checked_at ? *view_checked_at + kViewInterval : context.now;
+  if (epoch == 0 || workers.view_version() == view_sent) return;
+  view_due = view_sent_at ? *view_sent_at + kViewInterval : context.now;
   if (*view_due > context.now) return;
   view_due.reset();
-  view_checked_at = context.now;
+  view_sent_at = context.now;
   NodeView view = workers.view();
-  if (view.version == view_sent) return;
   view_sent = view.version;
   context.out.emplace_back(ToHead{ViewChanged{std::move(view)}});
 }

@@ -63,8 +63,8 @@ struct NodeCore::State {
   std::deque<PeerMessage> own_messages;
   uint64_t epoch = 0;
   uint64_t view_sent = 0;  // version
-  std::optional<Time> view_checked_at;
-  std::optional<Time> view_due;  // when to look again
+  std::optional<Time> view_sent_at;
+  std::optional<Time> view_due;  // a change waits for its turn
   Parts parts;
   Clients clients{parts};
   Objects objects{parts};

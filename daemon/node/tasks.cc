@@ -43,7 +43,8 @@ std::string Tasks::fault_in(ClientId client, const Submit& message,
 
 void Tasks::on_submit(NodeContext& context, ClientId client, Submit&& message) {
   TemplateRef call = parts_.clients.find_template(client, message.template_id);
-  if (call == nullptr) return;  // its session ends
+  if (call == nullptr)
+    return parts_.clients.refuse(context, client, "Submit: a template it never defined");
   if (std::string fault = fault_in(client, message, *call); !fault.empty()) {
     parts_.clients.refuse(context, client, "Submit: " + fault);
     return;

@@ -142,6 +142,15 @@ JobId Workers::job_of(ClientId id) const {
   return worker->runs_actor() ? worker->job : parts_.assignments.job_of(*worker);
 }
 
+const std::string& Workers::name_space_of(ClientId id) const {
+  static const std::string kNone;
+  const Worker* worker = find(id);
+  if (worker == nullptr) return kNone;
+  if (worker->runs_actor()) return worker->name_space;
+  const CallTemplate* call = parts_.assignments.running_call(*worker);
+  return call == nullptr ? kNone : call->name_space;
+}
+
 NodeView Workers::view() const {
   NodeView view;
   view.node = parts_.options.node;

@@ -51,6 +51,8 @@ class Workers {
   bool is_worker(ClientId client) const { return find(client) != nullptr; }
   /// The job of the worker's running task or actor; 0 if it runs none.
   JobId job_of(ClientId worker) const;
+  /// That of the same job; empty if it runs none.
+  const std::string& name_space_of(ClientId worker) const;
   /// True if `demand` fits the node's total at all.
   bool is_feasible(const ResourceSet& demand) const { return ledger_.total().covers(demand); }
   NodeView view() const;
@@ -103,6 +105,7 @@ class Workers {
     ResourceSet running;  // afterwards
     RuntimeId runtime = scheduling::kNoId;
     JobId job;
+    std::string name_space;
     uint64_t order = 0;
     ClientId worker;  // {0,0}: waits; else the worker that is starting for it
   };

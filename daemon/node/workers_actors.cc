@@ -44,6 +44,7 @@ void Workers::request_for_actor(NodeContext& context, ActorId actor, uint32_t in
   request.running = creation.demand;
   request.runtime = shapes_.hold_runtime_of(creation);
   request.job = job;
+  request.name_space = creation.name_space;
   request.order = next_order();
   actor_requests_.push_back(std::move(request));
   serve(context);
@@ -100,6 +101,7 @@ Workers::Grant Workers::grant_actor(NodeContext& context, ActorRequest& request)
   worker->actor = request.actor;
   worker->incarnation = request.incarnation;
   worker->job = request.job;
+  worker->name_space = request.name_space;
   worker->held = request.held;
   worker->running_demand = request.running;
   ledger_.grant(worker->held);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <string>
 
 #include "common/types/node_io.h"
 #include "daemon/scheduling/shapes.h"
@@ -55,6 +56,7 @@ struct Worker {
   uint32_t incarnation = 0;
   ResourceSet running_demand;  // what it holds once it is constructed
   bool is_constructed = false;
+  std::string name_space;
 
   // What it holds for a start: counted against further starts only.
   ResourceSet start_demand;
