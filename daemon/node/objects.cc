@@ -20,8 +20,8 @@ OwnObject* Objects::find_own(ObjectId object) {
 }
 
 ForeignObject* Objects::find_foreign(ObjectId object) {
-  const auto it = foreign_.find(object);
-  return it == foreign_.end() ? nullptr : &it->second;
+  const auto it = foreign_objects_.find(object);
+  return it == foreign_objects_.end() ? nullptr : &it->second;
 }
 
 ObjectRecord* Objects::find(ObjectId object) {
@@ -30,7 +30,7 @@ ObjectRecord* Objects::find(ObjectId object) {
 }
 
 ForeignObject& Objects::foreign_record(ObjectId object) {
-  const auto [it, is_new] = foreign_.try_emplace(object);
+  const auto [it, is_new] = foreign_objects_.try_emplace(object);
   if (is_new) {
     it->second.state = ObjectRecord::State::kPending;
     set_in_use(object);
@@ -190,7 +190,7 @@ void Objects::free_foreign(NodeContext& context, ObjectId object, ForeignObject&
   const std::vector<ObjectId> contains = std::move(record.value.contains);
   const uint64_t seen = record.seen;
   const NodeId owner = object.node();
-  foreign_.erase(object);
+  foreign_objects_.erase(object);
   retries_.erase(object);
   const auto copy = copies_.find(object);
   if (copy != copies_.end()) {

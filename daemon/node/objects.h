@@ -208,7 +208,7 @@ class Objects {
 
   Parts& parts_;
   SeqTables<OwnNumber> own_;
-  std::map<ObjectId, ForeignObject> foreign_;
+  std::map<ObjectId, ForeignObject> foreign_objects_;
   std::map<ObjectId, Copy> copies_;
   std::set<std::pair<uint64_t, ObjectId>> evictable_;  // {stamp, copy}
   uint64_t last_stamp_ = 0;

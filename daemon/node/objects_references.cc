@@ -73,10 +73,10 @@ void Objects::receive(NodeContext& context, NodeId from, const Transfer& transfe
 }
 
 void Objects::borrow(NodeContext& context, NodeId owner, BorrowOut&& borrow) {
-  for (const ObjectId object : borrow.objects) ++foreign_.at(object).borrows;
+  for (const ObjectId object : borrow.objects) ++foreign_objects_.at(object).borrows;
   if (is_dead(owner)) {
     for (const ObjectId object : borrow.objects)
-      set_lost(object, foreign_.at(object),
+      set_lost(object, foreign_objects_.at(object),
                error_about(object, ErrorCode::kOwnerDied, to_string(owner) + " died"));
     return finish_borrow(context, borrow);
   }
@@ -89,7 +89,7 @@ void Objects::borrow(NodeContext& context, NodeId owner, BorrowOut&& borrow) {
 // Answered, or never to be: what it held up goes on.
 void Objects::finish_borrow(NodeContext& context, const BorrowOut& borrow) {
   for (const ObjectId object : borrow.objects) {
-    ForeignObject& record = foreign_.at(object);
+    ForeignObject& record = foreign_objects_.at(object);
     if (--record.borrows == 0 && record.local == 0)
       work_.push_back({object, WorkItem::What::kFree});
   }
@@ -168,8 +168,8 @@ void Objects::on_node_dead(NodeContext& context, NodeId node, uint64_t m) {
   const auto borrows = std::move(peer.borrows);
   peer.borrows.clear();
   const ObjectId first = TaskId::make(ClientId{node.value, 0}, 0).object(0);
-  for (auto it = foreign_.lower_bound(first); it != foreign_.end() && it->first.node() == node;
-       ++it)
+  for (auto it = foreign_objects_.lower_bound(first);
+       it != foreign_objects_.end() && it->first.node() == node; ++it)
     set_lost(it->first, it->second,
              error_about(it->first, ErrorCode::kOwnerDied, to_string(node) + " died"));
   for (const auto& [token, borrow] : borrows) {
@@ -178,7 +178,7 @@ void Objects::on_node_dead(NodeContext& context, NodeId node, uint64_t m) {
   }
   std::vector<ObjectId> orphans;
   for (auto it = copies_.lower_bound(first); it != copies_.end() && it->first.node() == node; ++it)
-    if (!foreign_.contains(it->first)) orphans.push_back(it->first);
+    if (!foreign_objects_.contains(it->first)) orphans.push_back(it->first);
   for (const ObjectId object : orphans) remove_copy(context, object);
   forget_locations_on(context, node);
   for (const auto& [id, other] : peers_)
@@ -208,7 +208,7 @@ void Objects::forget_locations_on(NodeContext& context, NodeId node) {
   });
   for (const ObjectId object : lost) forget_location(context, object, node);
   for (const ObjectId object : emptied) empty(context, object, *find_own(object));
-  for (auto& [object, record] : foreign_) {
+  for (auto& [object, record] : foreign_objects_) {
     std::erase(record.value.nodes, node);
     if (!record.value.is_here()) work_.push_back({object, WorkItem::What::kTell});
   }

@@ -35,7 +35,7 @@ void Objects::append_to(Snapshot& snapshot) const {
     add_own(task, number.first);
     for (const OwnObject& record : number.others) add_own(task, record);
   });
-  for (const auto& [object, record] : foreign_) {
+  for (const auto& [object, record] : foreign_objects_) {
     ObjectSnapshot added = of_record(object, record);
     added.seen = record.seen;
     added.borrows = record.borrows;

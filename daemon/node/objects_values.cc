@@ -249,7 +249,7 @@ void Objects::keep_result(NodeContext& context, ObjectId object, uint32_t attemp
   if (value.kind != Value::Kind::kStored || value.extent.length == 0) return;
   if (const auto copy = copies_.find(object); copy != copies_.end()) {
     // There is one already, of an earlier attempt or pulled. In use here it stays.
-    if (foreign_.contains(object)) return parts_.store.free(context, value.extent);
+    if (foreign_objects_.contains(object)) return parts_.store.free(context, value.extent);
     remove_copy(context, object);
   }
   add_copy(object, Copy{value.extent, Copy::Kind::kResult, attempt});
@@ -266,7 +266,7 @@ void Objects::discard_result(NodeContext& context, ObjectId object, uint32_t att
 void Objects::on_peer(NodeContext& context, NodeId from, DropCopy&& message) {
   const auto copy = copies_.find(message.object);
   if (copy == copies_.end() || from != message.object.node()) return;
-  if (foreign_.contains(message.object))
+  if (foreign_objects_.contains(message.object))
     copy->second.dropped = Copy::Dropped::kYes;
   else
     remove_copy(context, message.object);
@@ -275,7 +275,7 @@ void Objects::on_peer(NodeContext& context, NodeId from, DropCopy&& message) {
 void Objects::add_copy(ObjectId object, const Copy& copy) {
   Copy& added = copies_[object];
   added = copy;
-  if (!foreign_.contains(object)) set_evictable(object, added);
+  if (!foreign_objects_.contains(object)) set_evictable(object, added);
 }
 
 void Objects::remove_copy(NodeContext& context, ObjectId object) {
