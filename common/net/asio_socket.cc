@@ -15,7 +15,7 @@ using boost::asio::posix::stream_descriptor;
 
 class AsioSocket final : public ReadySocket {
  public:
-  AsioSocket(boost::asio::io_context& io, kj::AutoCloseFd socket)
+  AsioSocket(boost::asio::io_context& io, UniqueFd socket)
       : io_(io), socket_(io, socket.get()), state_(std::make_shared<State>()) {
     socket.release();  // the descriptor object has it
   }
@@ -66,8 +66,8 @@ class AsioSocket final : public ReadySocket {
 
 }  // namespace
 
-kj::Own<ReadySocket> make_asio_socket(boost::asio::io_context& io, kj::AutoCloseFd socket) {
-  return kj::heap<AsioSocket>(io, kj::mv(socket));
+kj::Own<ReadySocket> make_asio_socket(boost::asio::io_context& io, UniqueFd socket) {
+  return kj::heap<AsioSocket>(io, std::move(socket));
 }
 
 }  // namespace rayd

@@ -1,9 +1,9 @@
 // A ReadySocket in an Asio loop.
 #pragma once
 
-#include <kj/io.h>
 #include <kj/memory.h>
 
+#include "common/base/unique_fd.h"
 #include "common/net/ready_socket.h"
 
 namespace boost::asio {
@@ -12,6 +12,6 @@ class io_context;
 
 namespace rayd {
 
-kj::Own<ReadySocket> make_asio_socket(boost::asio::io_context& io, kj::AutoCloseFd socket);
+kj::Own<ReadySocket> make_asio_socket(boost::asio::io_context& io, UniqueFd socket);
 
 }  // namespace rayd

@@ -39,7 +39,7 @@ std::span<uint8_t> FrameReader::space() {
   return {bytes_of(buffer_) + end_, capacity - end_};
 }
 
-void FrameReader::on_received(size_t bytes, std::vector<kj::AutoCloseFd> fds) {
+void FrameReader::on_received(size_t bytes, std::vector<UniqueFd> fds) {
   if (large_.size() > 0) {
     RAY_CHECK(bytes <= large_.size() * kWordBytes - large_filled_);
     large_filled_ += bytes;
@@ -105,14 +105,14 @@ Result<std::optional<Frame>> FrameReader::incomplete() const {
 }
 
 Result<std::optional<Frame>> FrameReader::finish(kj::Array<capnp::word> words) {
-  Result<std::vector<kj::AutoCloseFd>> fds = claim_fds(words.size() * kWordBytes);
+  Result<std::vector<UniqueFd>> fds = claim_fds(words.size() * kWordBytes);
   if (!fds.ok()) return fds.error();
   consumed_ += words.size() * kWordBytes;
   return std::optional<Frame>(Frame{kj::mv(words), std::move(*fds)});
 }
 
-Result<std::vector<kj::AutoCloseFd>> FrameReader::claim_fds(uint64_t frame_bytes) {
-  std::vector<kj::AutoCloseFd> claimed;
+Result<std::vector<UniqueFd>> FrameReader::claim_fds(uint64_t frame_bytes) {
+  std::vector<UniqueFd> claimed;
   if (batches_.empty()) return claimed;
   Batch& batch = batches_.front();
   const uint64_t frame_end = consumed_ + frame_bytes;

@@ -9,7 +9,6 @@
 
 #include <capnp/common.h>
 #include <kj/array.h>
-#include <kj/io.h>
 
 #include <cstdint>
 #include <deque>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 
 namespace rayd {
 
@@ -29,7 +29,7 @@ struct FrameLimits {
 
 struct Frame {
   kj::Array<capnp::word> words;  // table and segments, whole
-  std::vector<kj::AutoCloseFd> fds;
+  std::vector<UniqueFd> fds;
 };
 
 class FrameReader {
@@ -39,7 +39,7 @@ class FrameReader {
   /// Where the next bytes of the stream are to be put; never empty. Valid until the next call.
   std::span<uint8_t> space();
   /// The first `bytes` of the last space() were filled, and `fds` arrived with them.
-  void on_received(size_t bytes, std::vector<kj::AutoCloseFd> fds);
+  void on_received(size_t bytes, std::vector<UniqueFd> fds);
   /// The next whole frame, nothing while it is incomplete, or kCorrupt: what the peer sends is no
   /// stream of messages within the limits. After an error the reader is of no more use.
   Result<std::optional<Frame>> next();
@@ -52,11 +52,11 @@ class FrameReader {
   struct Batch {
     uint64_t begin = 0;
     uint64_t end = 0;
-    std::vector<kj::AutoCloseFd> fds;
+    std::vector<UniqueFd> fds;
   };
 
   Result<uint64_t> measure(std::span<const uint8_t> bytes) const;
-  Result<std::vector<kj::AutoCloseFd>> claim_fds(uint64_t frame_bytes);
+  Result<std::vector<UniqueFd>> claim_fds(uint64_t frame_bytes);
   Result<std::optional<Frame>> incomplete() const;
   Result<std::optional<Frame>> finish(kj::Array<capnp::word> words);
 

@@ -110,7 +110,7 @@ class SocketMessageStream::Write {
 };
 
 SocketMessageStream::SocketMessageStream(kj::Own<ReadySocket> socket, const StreamOptions& options)
-    : socket_(kj::mv(socket)), options_(options), reader_(options.limits) {
+    : socket_(std::move(socket)), options_(options), reader_(options.limits) {
   RAY_CHECK(options.limits.max_fds <= kMaxFdsPerMessage);
   socket_->set_events(this);
 }
@@ -182,7 +182,9 @@ void SocketMessageStream::deliver(Frame frame) {
   Read& read = *std::exchange(read_, nullptr);
   capnp::MessageReaderAndFds message;
   message.fds = read.fd_space.slice(0, frame.fds.size());
-  std::move(frame.fds.begin(), frame.fds.end(), read.fd_space.begin());
+  for (size_t i = 0; i < frame.fds.size(); ++i) {
+    read.fd_space[i] = kj::AutoCloseFd(frame.fds[i].release());
+  }
   KJ_IF_MAYBE (exception, kj::runCatchingExceptions([&]() {
                  message.reader = kj::heap<ReceivedMessage>(kj::mv(frame.words), read.options);
                })) {

@@ -29,7 +29,7 @@ class PollLoop::Port final : public kj::EventPort {
   explicit Port(Duration spin) : spin_(spin), timer_(now()) {
     int fd = -1;
     KJ_SYSCALL(fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    woken_ = kj::AutoCloseFd(fd);
+    woken_.reset(fd);
   }
 
   bool wait() override {
@@ -69,14 +69,14 @@ class PollLoop::Port final : public kj::EventPort {
 
   Duration spin_;
   kj::TimerImpl timer_;
-  kj::AutoCloseFd woken_;
+  UniqueFd woken_;
   std::vector<Socket*> sockets_;
   std::vector<pollfd> polled_;
 };
 
 class PollLoop::Socket final : public ReadySocket {
  public:
-  Socket(Port& port, kj::AutoCloseFd fd) : port_(port), fd_(kj::mv(fd)) { port_.add(*this); }
+  Socket(Port& port, UniqueFd fd) : port_(port), fd_(std::move(fd)) { port_.add(*this); }
   ~Socket() noexcept(false) override { port_.remove(*this); }
 
   int fd() const override { return fd_.get(); }
@@ -102,7 +102,7 @@ class PollLoop::Socket final : public ReadySocket {
 
  private:
   Port& port_;
-  kj::AutoCloseFd fd_;
+  UniqueFd fd_;
   Events* events_ = nullptr;
   short asked_ = 0;
   bool flush_asked_ = false;
@@ -161,8 +161,8 @@ PollLoop::~PollLoop() = default;
 
 kj::WaitScope& PollLoop::wait_scope() { return scope_; }
 
-kj::Own<ReadySocket> PollLoop::add_socket(kj::AutoCloseFd socket) {
-  return kj::heap<Socket>(*port_, kj::mv(socket));
+kj::Own<ReadySocket> PollLoop::add_socket(UniqueFd socket) {
+  return kj::heap<Socket>(*port_, std::move(socket));
 }
 
 Status PollLoop::run_until(kj::Promise<void> promise, Duration timeout) {

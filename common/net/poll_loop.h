@@ -7,12 +7,12 @@
 #pragma once
 
 #include <kj/async.h>
-#include <kj/io.h>
 
 #include <memory>
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "common/net/ready_socket.h"
 
 namespace rayd {
@@ -31,7 +31,7 @@ class PollLoop {
   PollLoop& operator=(const PollLoop&) = delete;
 
   kj::WaitScope& wait_scope();
-  kj::Own<ReadySocket> add_socket(kj::AutoCloseFd socket);
+  kj::Own<ReadySocket> add_socket(UniqueFd socket);
 
   /// Runs the loop until the promise is done, or drops it. kTimeout when `timeout` passed before,
   /// else what the promise was rejected with, translated.

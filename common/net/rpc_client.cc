@@ -22,7 +22,7 @@ capnp::ReaderOptions reader_options(const FrameLimits& limits) {
 
 struct RpcClient::Connection {
   Connection(kj::Own<ReadySocket> socket, const FrameLimits& limits)
-      : stream(kj::mv(socket),
+      : stream(std::move(socket),
                StreamOptions{limits, StreamOptions().copied_bytes, WhilePeerIsSlow::kKeepReading}),
         network(stream, limits.max_fds, capnp::rpc::twoparty::Side::CLIENT, reader_options(limits)),
         system(capnp::makeRpcClient(network)) {}
@@ -34,15 +34,15 @@ struct RpcClient::Connection {
 
 Result<std::unique_ptr<RpcClient>> RpcClient::connect(PollLoop& loop, const std::string& path,
                                                       const RpcClientOptions& options) {
-  Result<kj::AutoCloseFd> socket = connect_unix(path, options.connect_timeout);
+  Result<UniqueFd> socket = connect_unix(path, options.connect_timeout);
   if (!socket.ok()) return socket.error();
-  return std::make_unique<RpcClient>(loop, kj::mv(*socket), options);
+  return std::make_unique<RpcClient>(loop, std::move(*socket), options);
 }
 
-RpcClient::RpcClient(PollLoop& loop, kj::AutoCloseFd connected, const RpcClientOptions& options)
+RpcClient::RpcClient(PollLoop& loop, UniqueFd connected, const RpcClientOptions& options)
     : loop_(loop),
       connection_(
-          std::make_unique<Connection>(loop.add_socket(kj::mv(connected)), options.limits)) {}
+          std::make_unique<Connection>(loop.add_socket(std::move(connected)), options.limits)) {}
 
 RpcClient::~RpcClient() = default;
 
@@ -53,12 +53,11 @@ capnp::Capability::Client RpcClient::any_bootstrap() {
   return connection_->system.bootstrap(daemon);
 }
 
-Result<kj::AutoCloseFd> RpcClient::receive_fd(capnp::Capability::Client capability,
-                                              Duration timeout) {
+Result<UniqueFd> RpcClient::receive_fd(capnp::Capability::Client capability, Duration timeout) {
   const Result<kj::Maybe<int>> waited = wait(capability.getFd(), timeout);
   if (!waited.ok()) return waited.error();
   KJ_IF_MAYBE (fd, *waited) {
-    kj::AutoCloseFd own(::fcntl(*fd, F_DUPFD_CLOEXEC, 0));
+    UniqueFd own(::fcntl(*fd, F_DUPFD_CLOEXEC, 0));
     if (own.get() >= 0) return own;
     return Error{ErrorCode::kUnavailable,
                  std::string("cannot take a descriptor: ") + std::strerror(errno)};

@@ -20,6 +20,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "common/net/frame_reader.h"
 #include "common/net/poll_loop.h"
 
@@ -36,7 +37,7 @@ class RpcClient {
   static Result<std::unique_ptr<RpcClient>> connect(PollLoop& loop, const std::string& path,
                                                     const RpcClientOptions& options = {});
   /// Over a connected Unix socket.
-  RpcClient(PollLoop& loop, kj::AutoCloseFd connected, const RpcClientOptions& options = {});
+  RpcClient(PollLoop& loop, UniqueFd connected, const RpcClientOptions& options = {});
   ~RpcClient();
   RpcClient(const RpcClient&) = delete;
   RpcClient& operator=(const RpcClient&) = delete;
@@ -65,7 +66,7 @@ class RpcClient {
   }
 
   /// A descriptor of one's own for the file behind a capability; kNotFound when it has none.
-  Result<kj::AutoCloseFd> receive_fd(capnp::Capability::Client capability, Duration timeout);
+  Result<UniqueFd> receive_fd(capnp::Capability::Client capability, Duration timeout);
 
   /// Whether the daemon may still answer, as far as is known without asking.
   bool connected() const;

@@ -31,8 +31,8 @@ constexpr auto kAcceptAgainAfter = std::chrono::milliseconds(100);
 struct Connection {
   Connection(kj::Own<ReadySocket> socket, const RpcServerOptions& options,
              capnp::Capability::Client bootstrap)
-      : stream(kj::mv(socket), StreamOptions{options.limits, StreamOptions().copied_bytes,
-                                             WhilePeerIsSlow::kStopReading}),
+      : stream(std::move(socket), StreamOptions{options.limits, StreamOptions().copied_bytes,
+                                                WhilePeerIsSlow::kStopReading}),
         network(stream, options.limits.max_fds, capnp::rpc::twoparty::Side::SERVER,
                 reader_options(options)),
         system(capnp::makeRpcServer(network, kj::mv(bootstrap))) {
@@ -62,7 +62,7 @@ class RpcServer::State final : private kj::TaskSet::ErrorHandler {
 
   Status listen(const std::string& path);
   void stop_listening();
-  Result<ConnectionId> serve(kj::AutoCloseFd socket);
+  Result<ConnectionId> serve(UniqueFd socket);
   void end(ConnectionId id, const Status& why);
   size_t connection_count() const { return connections_.size() - refused_; }
 
@@ -76,8 +76,8 @@ class RpcServer::State final : private kj::TaskSet::ErrorHandler {
   void accept_when_ready();
   void accept_some();
   void accept_failed(int error);
-  void receive_peer(kj::AutoCloseFd socket);
-  ConnectionId add(kj::AutoCloseFd socket, const PeerCredentials& peer, const Status& admitted);
+  void receive_peer(UniqueFd socket);
+  ConnectionId add(UniqueFd socket, const PeerCredentials& peer, const Status& admitted);
   capnp::Capability::Client bootstrap(ConnectionId id, const PeerCredentials& peer);
   void drop(ConnectionId id, std::optional<Status> why);
 
@@ -130,11 +130,11 @@ void RpcServer::State::accept_when_ready() {
 void RpcServer::State::accept_some() {
   for (int accepts = 0; accepts < kAcceptsInARow; ++accepts) {
     if (!acceptor_ || connections_.size() >= options_.max_connections) return;
-    kj::AutoCloseFd socket(
+    UniqueFd socket(
         ::accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     const int error = errno;
     if (socket.get() >= 0) {
-      receive_peer(kj::mv(socket));
+      receive_peer(std::move(socket));
     } else if (error == EAGAIN || error == EWOULDBLOCK) {
       break;
     } else if (error != EINTR && error != ECONNABORTED) {
@@ -157,32 +157,32 @@ void RpcServer::State::accept_failed(int error) {
                                  std::string("cannot take a connection: ") + std::strerror(error)});
 }
 
-void RpcServer::State::receive_peer(kj::AutoCloseFd socket) {
+void RpcServer::State::receive_peer(UniqueFd socket) {
   const Result<PeerCredentials> peer = peer_credentials(socket.get());
   const Status admitted = peer.ok() ? admit(options_.policy, *peer) : Status(peer.error());
   if (admitted.ok()) {
-    add(kj::mv(socket), *peer, admitted);
+    add(std::move(socket), *peer, admitted);
     return;
   }
   const PeerCredentials refused = peer.ok() ? *peer : PeerCredentials{};
-  if (refused_ < kMaxRefused) add(kj::mv(socket), refused, admitted);
+  if (refused_ < kMaxRefused) add(std::move(socket), refused, admitted);
   events_.on_refused(refused, admitted.error());
 }
 
 // Connections --------------------------------------------------------------------------------
 
-Result<ConnectionId> RpcServer::State::serve(kj::AutoCloseFd socket) {
+Result<ConnectionId> RpcServer::State::serve(UniqueFd socket) {
   const Result<PeerCredentials> peer = peer_credentials(socket.get());
   if (!peer.ok()) return peer.error();
-  return add(kj::mv(socket), *peer, Status());
+  return add(std::move(socket), *peer, Status());
 }
 
-ConnectionId RpcServer::State::add(kj::AutoCloseFd socket, const PeerCredentials& peer,
+ConnectionId RpcServer::State::add(UniqueFd socket, const PeerCredentials& peer,
                                    const Status& admitted) {
   const ConnectionId id{++last_id_};
   auto offered = admitted.ok() ? bootstrap(id, peer)
                                : capnp::Capability::Client(to_exception(admitted.error()));
-  auto connection = std::make_unique<Connection>(make_asio_socket(io_, kj::mv(socket)), options_,
+  auto connection = std::make_unique<Connection>(make_asio_socket(io_, std::move(socket)), options_,
                                                  kj::mv(offered));
   tasks_.add(connection->network.onDisconnect().then([this, id]() { drop(id, std::nullopt); }));
   connections_.emplace(
@@ -237,8 +237,8 @@ RpcServer::~RpcServer() = default;
 
 Status RpcServer::listen(const std::string& path) { return state_->listen(path); }
 void RpcServer::stop_listening() { state_->stop_listening(); }
-Result<ConnectionId> RpcServer::serve(kj::AutoCloseFd connected) {
-  return state_->serve(kj::mv(connected));
+Result<ConnectionId> RpcServer::serve(UniqueFd connected) {
+  return state_->serve(std::move(connected));
 }
 void RpcServer::end(ConnectionId connection, const Status& why) { state_->end(connection, why); }
 size_t RpcServer::connection_count() const { return state_->connection_count(); }

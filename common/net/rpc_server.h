@@ -10,13 +10,13 @@
 #pragma once
 
 #include <capnp/capability.h>
-#include <kj/io.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "common/net/frame_reader.h"
 #include "common/net/unix_socket.h"
 
@@ -72,7 +72,7 @@ class RpcServer {
   void stop_listening();
 
   /// Serves a connected Unix socket that came another way. No policy: whoever made it may use it.
-  Result<ConnectionId> serve(kj::AutoCloseFd connected);
+  Result<ConnectionId> serve(UniqueFd connected);
   /// Drops a connection soon, from outside of its own calls; on_ended is told why.
   void end(ConnectionId connection, const Status& why);
 

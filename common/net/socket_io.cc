@@ -14,7 +14,7 @@ struct alignas(cmsghdr) Control {
   char bytes[CMSG_SPACE(sizeof(int) * kMaxFdsPerMessage)];
 };
 
-void take_fds(msghdr& message, std::vector<kj::AutoCloseFd>& fds) {
+void take_fds(msghdr& message, std::vector<UniqueFd>& fds) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;

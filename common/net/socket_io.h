@@ -2,13 +2,14 @@
 // interrupted.
 #pragma once
 
-#include <kj/io.h>
 #include <sys/uio.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "common/base/unique_fd.h"
 
 namespace rayd {
 
@@ -26,7 +27,7 @@ enum class IoOutcome {
 struct Received {
   IoOutcome outcome = IoOutcome::kDone;
   size_t bytes = 0;
-  std::vector<kj::AutoCloseFd> fds;  // close-on-exec
+  std::vector<UniqueFd> fds;  // close-on-exec
   int error = 0;
 };
 

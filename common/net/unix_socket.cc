@@ -36,8 +36,8 @@ Result<sockaddr_un> address_of(const std::string& path) {
   return address;
 }
 
-Result<kj::AutoCloseFd> new_socket(int flags) {
-  kj::AutoCloseFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+Result<UniqueFd> new_socket(int flags) {
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (socket.get() >= 0) return socket;
   return Error{ErrorCode::kUnavailable,
                std::string("cannot make a socket: ") + std::strerror(errno)};
@@ -60,7 +60,7 @@ std::string directory_of(const std::string& path) {
 
 /// The directory, opened and locked until closed, so that two starters do not both find a dead
 /// socket and each remove the other's new one. The kernel drops the lock; no file stays.
-Result<kj::AutoCloseFd> own_directory(const std::string& directory, UnixListener::Access access) {
+Result<UniqueFd> own_directory(const std::string& directory, UnixListener::Access access) {
   const bool ours_alone = access == UnixListener::Access::kOwner;
   if (::mkdir(directory.c_str(), 0700) == 0) {
     if (!ours_alone && ::chmod(directory.c_str(), 0711) != 0) {
@@ -69,7 +69,7 @@ Result<kj::AutoCloseFd> own_directory(const std::string& directory, UnixListener
   } else if (errno != EEXIST) {
     return Error{ErrorCode::kUnavailable, failure("cannot make the directory", directory, errno)};
   }
-  kj::AutoCloseFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat status {};
   if (opened.get() < 0 || ::fstat(opened.get(), &status) != 0) {
     return Error{ErrorCode::kUnavailable, failure("cannot use", directory, errno)};
@@ -100,7 +100,7 @@ Status clear_place(const std::string& path, const sockaddr_un& address) {
   if (!S_ISSOCK(status.st_mode)) {
     return Error{ErrorCode::kInvalidArgument, path + " exists and is no socket"};
   }
-  Result<kj::AutoCloseFd> probe = new_socket(SOCK_NONBLOCK);
+  Result<UniqueFd> probe = new_socket(SOCK_NONBLOCK);
   if (!probe.ok()) return probe.error();
   const int refused = try_connect(probe->get(), address);
   if (refused == 0 || refused == EAGAIN) {
@@ -146,10 +146,10 @@ Result<PeerCredentials> peer_credentials(int socket) {
   return peer;
 }
 
-Result<kj::AutoCloseFd> connect_unix(const std::string& path, Duration timeout) {
+Result<UniqueFd> connect_unix(const std::string& path, Duration timeout) {
   const Result<sockaddr_un> address = address_of(path);
   if (!address.ok()) return address.error();
-  Result<kj::AutoCloseFd> socket = new_socket(0);
+  Result<UniqueFd> socket = new_socket(0);
   if (!socket.ok()) return socket;
   const timeval wait{timeout.ns / 1'000'000'000, (timeout.ns / 1'000) % 1'000'000};
   ::setsockopt(socket->get(), SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
@@ -167,25 +167,25 @@ Result<kj::AutoCloseFd> connect_unix(const std::string& path, Duration timeout) 
   }
 }
 
-UnixListener::UnixListener(std::string path, kj::AutoCloseFd socket, const struct stat& place)
+UnixListener::UnixListener(std::string path, UniqueFd socket, const struct stat& place)
     : path_(std::move(path)),
-      socket_(kj::mv(socket)),
+      socket_(std::move(socket)),
       device_(place.st_dev),
       inode_(place.st_ino) {}
 
 UnixListener::UnixListener(UnixListener&& other) noexcept
     : path_(std::exchange(other.path_, {})),
-      socket_(kj::mv(other.socket_)),
+      socket_(std::move(other.socket_)),
       device_(other.device_),
       inode_(other.inode_) {}
 
 Result<UnixListener> UnixListener::listen(const std::string& path, Access access) {
   const Result<sockaddr_un> address = address_of(path);
   if (!address.ok()) return address.error();
-  const Result<kj::AutoCloseFd> directory = own_directory(directory_of(path), access);
+  const Result<UniqueFd> directory = own_directory(directory_of(path), access);
   if (!directory.ok()) return directory.error();
   if (const Status cleared = clear_place(path, *address); !cleared.ok()) return cleared.error();
-  Result<kj::AutoCloseFd> socket = new_socket(SOCK_NONBLOCK);
+  Result<UniqueFd> socket = new_socket(SOCK_NONBLOCK);
   if (!socket.ok()) return socket.error();
   const auto* name = reinterpret_cast<const sockaddr*>(&*address);
   if (::bind(socket->get(), name, sizeof(*address)) != 0) {
@@ -200,7 +200,7 @@ Result<UnixListener> UnixListener::listen(const std::string& path, Access access
     ::unlink(path.c_str());
     return Error{ErrorCode::kUnavailable, failure("cannot listen at", path, error)};
   }
-  return UnixListener(path, kj::mv(*socket), place);
+  return UnixListener(path, std::move(*socket), place);
 }
 
 UnixListener::~UnixListener() {

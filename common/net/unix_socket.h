@@ -2,7 +2,6 @@
 // side.
 #pragma once
 
-#include <kj/io.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -11,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 
 namespace rayd {
 
@@ -37,7 +37,7 @@ Result<PeerCredentials> peer_credentials(int socket);
 /// Connects, waiting up to `timeout` while the listener's queue is full. kUnavailable when nobody
 /// listens there, kNotAllowed when the path may not be reached, kInvalidArgument when it is too
 /// long for a socket (107 bytes).
-Result<kj::AutoCloseFd> connect_unix(const std::string& path, Duration timeout);
+Result<UniqueFd> connect_unix(const std::string& path, Duration timeout);
 
 /// A listening socket and its place in the file system, which goes when it does.
 class UnixListener {
@@ -61,13 +61,13 @@ class UnixListener {
   const std::string& path() const { return path_; }
   int fd() const { return socket_.get(); }
   /// The descriptor, for who has use of its own for it; the name stays this object's.
-  kj::AutoCloseFd take_fd() { return kj::mv(socket_); }
+  UniqueFd take_fd() { return std::move(socket_); }
 
  private:
-  UnixListener(std::string path, kj::AutoCloseFd socket, const struct stat& place);
+  UnixListener(std::string path, UniqueFd socket, const struct stat& place);
 
   std::string path_;
-  kj::AutoCloseFd socket_;
+  UniqueFd socket_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };

@@ -14,7 +14,7 @@ class FileServer final : public File::Server {
   kj::Maybe<int> getFd() override { return file_.get(); }
 
  private:
-  kj::AutoCloseFd file_;
+  UniqueFd file_;
 };
 
 class EchoServer final : public Echo::Server {

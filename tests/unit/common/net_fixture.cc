@@ -32,12 +32,12 @@ TempDirectory::~TempDirectory() {
 SocketPair::SocketPair() {
   int fds[2];
   RAY_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
-  left = kj::AutoCloseFd(fds[0]);
-  right = kj::AutoCloseFd(fds[1]);
+  left = UniqueFd(fds[0]);
+  right = UniqueFd(fds[1]);
 }
 
-kj::AutoCloseFd memory_file(const std::string& content) {
-  kj::AutoCloseFd file(::memfd_create("net-test", MFD_CLOEXEC));
+UniqueFd memory_file(const std::string& content) {
+  UniqueFd file(::memfd_create("net-test", MFD_CLOEXEC));
   RAY_CHECK(file.get() >= 0);
   RAY_CHECK(::write(file.get(), content.data(), content.size()) ==
             static_cast<ssize_t>(content.size()));
@@ -153,8 +153,8 @@ void TestDaemon::end_connection(ConnectionId connection, const Status& why) {
   });
 }
 
-Result<ConnectionId> TestDaemon::serve(kj::AutoCloseFd connected) {
-  return inside_->run_inside([&](RpcServer& server) { return server.serve(kj::mv(connected)); });
+Result<ConnectionId> TestDaemon::serve(UniqueFd connected) {
+  return inside_->run_inside([&](RpcServer& server) { return server.serve(std::move(connected)); });
 }
 
 }  // namespace rayd::test

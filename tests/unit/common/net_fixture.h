@@ -1,8 +1,6 @@
 // A daemon of its own thread for the tests of common/net: an RpcServer with an Echo, on Asio.
 #pragma once
 
-#include <kj/io.h>
-
 #include <condition_variable>
 #include <deque>
 #include <memory>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "common/net/rpc_server.h"
 
 namespace rayd::test {
@@ -33,12 +32,12 @@ class TempDirectory {
 /// Both ends of a connected Unix socket.
 struct SocketPair {
   SocketPair();
-  kj::AutoCloseFd left;
-  kj::AutoCloseFd right;
+  UniqueFd left;
+  UniqueFd right;
 };
 
 /// An unnamed file with this content, to be passed as a descriptor, and what stands in one.
-kj::AutoCloseFd memory_file(const std::string& content);
+UniqueFd memory_file(const std::string& content);
 std::string content_of(int fd);
 
 /// What the daemon was told about a connection.
@@ -64,7 +63,7 @@ class TestDaemon {
   /// Waits until so many calls of Echo.never are in.
   void wait_for_never_calls(int count);
   void end_connection(ConnectionId connection, const Status& why);
-  Result<ConnectionId> serve(kj::AutoCloseFd connected);
+  Result<ConnectionId> serve(UniqueFd connected);
 
  private:
   class Inside;
