@@ -27,8 +27,8 @@ void check(const Status& status) {
 
 class RpcJob final : public JobSink {
  public:
-  explicit RpcJob(kj::AutoCloseFd socket)
-      : client_(loop_, kj::mv(socket)),
+  explicit RpcJob(UniqueFd socket)
+      : client_(loop_, std::move(socket)),
         daemon_(client_.bootstrap<schema::Daemon>()),
         sink_(daemon_.jobRequest().send().getSink()) {}
 
@@ -137,7 +137,7 @@ Result<std::unique_ptr<JobSink>> connect_job_sink(int control_fd) {
     return Error{ErrorCode::kUnavailable,
                  std::string{"no control socket in this worker: "} + std::strerror(errno)};
   }
-  return std::unique_ptr<JobSink>{std::make_unique<RpcJob>(kj::AutoCloseFd{own})};
+  return std::unique_ptr<JobSink>{std::make_unique<RpcJob>(UniqueFd{own})};
 }
 
 }  // namespace rayd::client
