@@ -18,16 +18,18 @@ constexpr uint32_t kTurnsInARow = 512;  // then Asio's other handlers have their
 
 class KjLoop::Port final : public kj::EventPort, public std::enable_shared_from_this<Port> {
  public:
-  explicit Port(boost::asio::io_context& io) : io_(io) {}
+  explicit Port(boost::asio::io_context& io) : io_(io), work_(io.get_executor()) {}
 
   void attach(kj::EventLoop& loop, kj::WaitScope& scope) {
     loop_ = &loop;
     scope_ = &scope;
   }
-  void detach() { loop_ = nullptr; }
+  void detach() {
+    loop_ = nullptr;
+    work_.reset();
+  }
 
   bool wait() override {
-    const auto work = boost::asio::make_work_guard(io_);
     KJ_REQUIRE(io_.run_one() > 0, "the io_context was stopped while a promise was waited for");
     return woken_.exchange(false);
   }
@@ -72,6 +74,8 @@ class KjLoop::Port final : public kj::EventPort, public std::enable_shared_from_
   }
 
   boost::asio::io_context& io_;
+  // Without work an io_context counts as stopped, and would not run what is posted later.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   kj::EventLoop* loop_ = nullptr;
   kj::WaitScope* scope_ = nullptr;
   bool posted_ = false;

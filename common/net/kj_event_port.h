@@ -5,7 +5,7 @@
 //
 // So io.run(), io.run_one() and io.poll() run KJ too, and a sleep in any of them ends when KJ has
 // work. A program that fulfils promises outside of handlers and does not want to go through the
-// io_context calls run_ready() instead.
+// io_context calls run_ready() instead. A KjLoop counts as work: io.run() returns when stopped.
 //
 // Turns are never nested: an io_context run from inside of a KJ callback runs Asio's handlers and
 // leaves KJ's events where they are. One a thread, made and used there; it needs the io_context for

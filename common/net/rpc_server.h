@@ -39,8 +39,8 @@ class RpcConnections {
   /// The bootstrap capability. If it throws, the peer's calls fail with that.
   virtual capnp::Capability::Client on_connected(ConnectionId connection,
                                                  const PeerCredentials& peer) = 0;
-  /// All capabilities the peer held are dropped already. Ok: it ended in order; kCorrupt: it sent
-  /// what is no message within the limits; kUnavailable: the connection broke.
+  /// All capabilities the peer held are dropped already. Ok: it left, between two messages;
+  /// kCorrupt: it sent what is no message within the limits; kUnavailable: the connection broke.
   virtual void on_ended(ConnectionId connection, const Status& why) = 0;
   virtual void on_refused(const PeerCredentials& peer, const Error& why) = 0;
   /// Accepting failed (as when no descriptor is left); it is tried again after a while.

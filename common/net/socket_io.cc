@@ -51,7 +51,9 @@ Received receive(int socket, std::span<uint8_t> space, uint32_t max_fds) {
   Received received;
   if (count < 0) {
     received.error = errno;
-    received.outcome = outcome_of(received.error);
+    // A reset is a peer that left without reading all; nothing of what it sent is lost.
+    const bool left = received.error == ECONNRESET;
+    received.outcome = left ? IoOutcome::kEnd : outcome_of(received.error);
     return received;
   }
   take_fds(message, received.fds);

@@ -19,7 +19,7 @@ inline constexpr uint32_t kMaxFdsPerMessage = 8;
 enum class IoOutcome {
   kDone,
   kWouldBlock,
-  kEnd,         // the peer has ended its side; receiving only
+  kEnd,         // the peer has ended its side, or left; receiving only
   kTooManyFds,  // more descriptors than asked for, or than this process may hold; receiving only
   kFailed,      // `error` says why
 };

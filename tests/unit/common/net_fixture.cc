@@ -4,8 +4,8 @@
 
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
@@ -22,6 +22,7 @@ TempDirectory::TempDirectory() {
   char name[] = "/tmp/net-test-XXXXXX";
   RAY_CHECK(::mkdtemp(name) != nullptr);
   path_ = name;
+  RAY_CHECK(::chmod(name, 0711) == 0);  // some tests come as another user
 }
 
 TempDirectory::~TempDirectory() {
@@ -98,7 +99,6 @@ class TestDaemon::Inside final : private RpcConnections {
     KjLoop loop(io_);
     RpcServer server(io_, *this, options);
     server_ = &server;
-    const auto work = boost::asio::make_work_guard(io_);
     listening.set_value(server.listen(path));
     io_.run();
   }
@@ -119,7 +119,7 @@ class TestDaemon::Inside final : private RpcConnections {
     tell({Told::What::kRefused, {}, peer, why});
   }
   void on_accept_failed(const Error& why) override {
-    std::fprintf(stderr, "%s\n", why.message.c_str());
+    tell({Told::What::kAcceptFailed, {}, {}, why});
   }
 
   void tell(Told told) {
@@ -138,7 +138,8 @@ class TestDaemon::Inside final : private RpcConnections {
 };
 
 TestDaemon::TestDaemon(const RpcServerOptions& options)
-    : path_(directory_.file("rayd.sock")), inside_(std::make_unique<Inside>(path_, options)) {}
+    : path_(directory_.file("run") + "/rayd.sock"),
+      inside_(std::make_unique<Inside>(path_, options)) {}
 TestDaemon::TestDaemon() : TestDaemon(options_for_me()) {}
 TestDaemon::~TestDaemon() = default;
 

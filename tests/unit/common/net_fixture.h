@@ -42,7 +42,7 @@ std::string content_of(int fd);
 
 /// What the daemon was told about a connection.
 struct Told {
-  enum class What { kConnected, kEnded, kRefused };
+  enum class What { kConnected, kEnded, kRefused, kAcceptFailed };
   What what = What::kConnected;
   ConnectionId connection;
   PeerCredentials peer;
