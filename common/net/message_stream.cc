@@ -141,11 +141,11 @@ kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> SocketMessageStream::tryReadM
 void SocketMessageStream::pump(ReceiveFirst receive) {
   bool receive_now = receive == ReceiveFirst::kYes;
   for (int receives = 0; read_ != nullptr; ++receives) {
-    if (answer_read()) return;
     if (must_not_read()) {
       reading_stopped_ = true;
       return;
     }
+    if (answer_read()) return;
     if (!receive_now || receives == kReceivesInARow) return socket_->ask_readable();
     receive_now = receive_some();
   }

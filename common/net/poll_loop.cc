@@ -56,6 +56,8 @@ class PollLoop::Port final : public kj::EventPort {
   kj::Timer& timer() { return timer_; }
   void add(Socket& socket) { sockets_.push_back(&socket); }
   void remove(Socket& socket) { std::erase(sockets_, &socket); }
+  void add(Watch& watch) { watches_.push_back(&watch); }
+  void remove(Watch& watch) { std::erase(watches_, &watch); }
 
  private:
   struct Seen {
@@ -66,11 +68,13 @@ class PollLoop::Port final : public kj::EventPort {
   void flush();
   std::optional<bool> spin();
   Seen look(int timeout_ms);
+  bool tell();
 
   Duration spin_;
   kj::TimerImpl timer_;
   UniqueFd woken_;
   std::vector<Socket*> sockets_;
+  std::vector<Watch*> watches_;
   std::vector<pollfd> polled_;
 };
 
@@ -108,6 +112,23 @@ class PollLoop::Socket final : public ReadySocket {
   bool flush_asked_ = false;
 };
 
+/// One when_readable().
+class PollLoop::Watch {
+ public:
+  Watch(kj::PromiseFulfiller<void>& fulfiller, Port& port, int fd)
+      : fulfiller(fulfiller), fd(fd), port_(port) {
+    port_.add(*this);
+  }
+  ~Watch() { port_.remove(*this); }
+  KJ_DISALLOW_COPY(Watch);
+
+  kj::PromiseFulfiller<void>& fulfiller;
+  const int fd;
+
+ private:
+  Port& port_;
+};
+
 void PollLoop::Port::flush() {
   for (Socket* socket : sockets_) socket->tell_flush();
 }
@@ -131,20 +152,13 @@ PollLoop::Port::Seen PollLoop::Port::look(int timeout_ms) {
   for (Socket* socket : sockets_) {
     polled_.push_back({socket->asked() == 0 ? -1 : socket->fd(), socket->asked(), 0});
   }
+  for (Watch* watch : watches_) polled_.push_back({watch->fd, POLLIN, 0});
   const int count = ::poll(polled_.data(), polled_.size(), timeout_ms);
+  KJ_REQUIRE(count >= 0 || errno == EINTR, "poll failed", errno);
   Seen seen;
-  if (count < 0) {
-    KJ_REQUIRE(errno == EINTR, "poll failed", errno);
-  } else if (count > 0) {
+  if (count > 0) {
     seen.anything = true;
-    if ((polled_[0].revents & POLLIN) != 0) {
-      uint64_t times = 0;
-      seen.woken = ::read(woken_.get(), &times, sizeof(times)) == sizeof(times);
-    }
-    // Sockets fulfil promises and no more, so none comes or goes until the loop's next turn.
-    for (size_t i = 0; i < sockets_.size(); ++i) {
-      if (polled_[i + 1].revents != 0) sockets_[i]->tell(polled_[i + 1].revents);
-    }
+    seen.woken = tell();
   }
   KJ_IF_MAYBE (next, timer_.nextEvent()) {
     const kj::TimePoint time = now();
@@ -152,6 +166,26 @@ PollLoop::Port::Seen PollLoop::Port::look(int timeout_ms) {
     timer_.advanceTo(time);
   }
   return seen;
+}
+
+/// Tells what was seen to whom it concerns; returns whether another thread woke the loop. All of
+/// them fulfil promises and no more, so none comes or goes until the loop's next turn.
+bool PollLoop::Port::tell() {
+  bool woken = false;
+  if ((polled_[0].revents & POLLIN) != 0) {
+    uint64_t times = 0;
+    woken = ::read(woken_.get(), &times, sizeof(times)) == sizeof(times);
+  }
+  const pollfd* seen = &polled_[1];
+  for (Socket* socket : sockets_) {
+    if (const short events = (seen++)->revents; events != 0) socket->tell(events);
+  }
+  std::erase_if(watches_, [&](Watch* watch) {
+    const bool readable = (seen++)->revents != 0;
+    if (readable) watch->fulfiller.fulfill();
+    return readable;
+  });
+  return woken;
 }
 
 PollLoop::PollLoop(PollLoopOptions options)
@@ -163,6 +197,10 @@ kj::WaitScope& PollLoop::wait_scope() { return scope_; }
 
 kj::Own<ReadySocket> PollLoop::add_socket(UniqueFd socket) {
   return kj::heap<Socket>(*port_, std::move(socket));
+}
+
+kj::Promise<void> PollLoop::when_readable(int fd) {
+  return kj::newAdaptedPromise<void, Watch>(*port_, fd);
 }
 
 Status PollLoop::run_until(kj::Promise<void> promise, Duration timeout) {

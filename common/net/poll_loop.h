@@ -33,6 +33,10 @@ class PollLoop {
   kj::WaitScope& wait_scope();
   kj::Own<ReadySocket> add_socket(UniqueFd socket);
 
+  /// Ready once the descriptor can be read, or has failed: for what is waited for beside answers,
+  /// as a signalfd or a bell. The descriptor must stay open until then.
+  kj::Promise<void> when_readable(int fd);
+
   /// Runs the loop until the promise is done, or drops it. kTimeout when `timeout` passed before,
   /// else what the promise was rejected with, translated.
   Status run_until(kj::Promise<void> promise, Duration timeout);
@@ -40,6 +44,7 @@ class PollLoop {
  private:
   class Port;
   class Socket;
+  class Watch;
 
   std::unique_ptr<Port> port_;
   kj::EventLoop loop_;

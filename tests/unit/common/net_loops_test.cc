@@ -2,6 +2,7 @@
 #include <utility>
 
 #include <kj/debug.h>
+#include <unistd.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
@@ -177,4 +178,25 @@ TEST_CASE("another thread's work wakes a client's loop, sleeping or spinning") {
   std::thread other([&] { executor.executeSync([&]() { paf.fulfiller->fulfill(); }); });
   CHECK(loop.run_until(kj::mv(paf.promise), kLong).ok());
   other.join();
+}
+
+TEST_CASE("a client's loop waits for other descriptors beside its promises") {
+  PollLoop loop;
+  SocketPair pair;
+  auto dropped = loop.when_readable(pair.right.get());
+  dropped = nullptr;
+  std::string order;
+  auto left = loop.when_readable(pair.left.get()).then([&]() {
+    order += "left ";
+    pair.left.reset();  // the other end sees a hang-up
+  });
+  auto right = loop.when_readable(pair.right.get()).then([&]() { order += "right"; });
+  left = left.eagerlyEvaluate(nullptr);
+  const Status early = loop.run_until(kj::Promise<void>(kj::NEVER_DONE), Duration{});
+  CHECK(early.error().code == ErrorCode::kTimeout);
+  CHECK(order.empty());
+  REQUIRE(::write(pair.right.get(), "x", 1) == 1);
+  CHECK(loop.run_until(kj::mv(right), kLong).ok());
+  CHECK(order == "left right");
+  CHECK(loop.run_until(kj::mv(left), kLong).ok());
 }
