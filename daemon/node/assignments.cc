@@ -335,12 +335,6 @@ std::string Assignments::fault_in(ClientId worker, const Attempt& attempt,
   return {};
 }
 
-// The attempt ends with the worker, which is killed; it counts as started.
-void Assignments::misbehaved(NodeContext& context, ClientId worker, std::string reason) {
-  parts_.clients.refuse(context, worker, std::move(reason));
-  parts_.workers.end(context, worker, StopWorker::How::kKill);
-}
-
 void Assignments::on_done(NodeContext& context, ClientId id, Done&& message) {
   Worker* worker = parts_.workers.find(id);
   if (worker == nullptr) return;
@@ -359,7 +353,8 @@ void Assignments::on_done(NodeContext& context, ClientId id, Done&& message) {
   if (fault.empty() && !attempt.is_orphan) fault = seal_results(context, id, message);
   if (!fault.empty()) {
     worker->slots[position].state = Slot::State::kStarted;
-    misbehaved(context, id, "Done of " + to_string(attempt.task) + " has " + fault);
+    // Refused, it is killed, and the attempt ends with it; it counts as started.
+    parts_.clients.refuse(context, id, "Done of " + to_string(attempt.task) + " has " + fault);
     return;
   }
   note_duration(queue_of(attempt.shape), context.now - worker->since);

@@ -82,8 +82,6 @@ class Assignments {
   /// nullptr: it runs none.
   const CallTemplate* running_call(const Worker& worker) const;
   uint32_t queued() const { return queued_; }
-  /// Why the children of an attempt end.
-  static ErrorRef parent_ended(const std::string& how);
 
  private:
   struct Attempt {
@@ -139,7 +137,6 @@ class Assignments {
   ErrorRef died_of(const Attempt& attempt, const Worker& worker, const std::string& cause) const;
   /// Empty if the results are what an honest worker may send.
   std::string fault_in(ClientId worker, const Attempt& attempt, const Done& message) const;
-  void misbehaved(NodeContext& context, ClientId worker, std::string reason);
 
   // arguments
   bool await_arguments(NodeContext& context, uint32_t index);

@@ -8,12 +8,19 @@
 #include "daemon/node/workers.h"
 
 namespace rayd::node {
-ErrorRef Assignments::parent_ended(const std::string& how) {
-  auto error = std::make_shared<ErrorInfo>();
-  error->code = ErrorCode::kCancelled;
-  error->message = "the task that submitted it " + how;
-  return error;
+namespace {
+
+ErrorRef parent_was_cancelled() {
+  static const ErrorRef kError = [] {
+    auto error = std::make_shared<ErrorInfo>();
+    error->code = ErrorCode::kCancelled;
+    error->message = "the task that submitted it was cancelled";
+    return error;
+  }();
+  return kError;
 }
+
+}  // namespace
 
 void Assignments::on_peer(NodeContext& context, NodeId from, Revoke&& message) {
   const auto it = foreign_.find(message.task);
@@ -114,7 +121,7 @@ void Assignments::on_started_despite(NodeContext& context, Worker& worker, Slot&
   }
   const bool is_recursive = attempt.recursive == Cancel::Recursive::kYes;
   check_condemned(context, worker);
-  if (is_recursive) parts_.tasks.cancel_children(context, id, parent_ended("was cancelled"));
+  if (is_recursive) parts_.tasks.cancel_children(context, id, parent_was_cancelled());
 }
 
 // A forced cancel kills only if its attempt is the claimed one: no other slot of the worker may be
@@ -179,8 +186,6 @@ void Assignments::on_worker_died(NodeContext& context, const WorkerDied& message
   std::vector<ErrorRef> causes;
   for (const uint32_t index : started)
     causes.push_back(died_of(attempts_[index], *worker, message.cause));
-  if (!started.empty())
-    parts_.tasks.cancel_children(context, message.worker, parent_ended("died with its worker"));
   for (size_t i = 0; i < started.size(); ++i)
     tell_failed(context, started[i], causes[i], Started::kYes);
   for (const uint32_t index : revoked) tell_revoked(context, index);

@@ -101,17 +101,16 @@ void NodeCore::State::on(NodeContext& context, ClientConnected&& input) {
 
 void NodeCore::State::on(NodeContext& context, ClientGone&& input) {
   if (workers.is_worker(input.client)) return;  // WorkerDied says it
-  auto cause = std::make_shared<ErrorInfo>();
-  cause->code = ErrorCode::kCancelled;
-  cause->message = to_string(input.client) + ", which called it, is gone";
-  cause->node = options.node;
-  tasks.cancel_children(context, input.client, cause);
   end_client(context, input.client);
 }
 
 // What a client leaves behind. Its unfinished calls come first, for they hold what it held.
 void NodeCore::State::end_client(NodeContext& context, ClientId client) {
-  tasks.on_client_gone(client);
+  auto cause = std::make_shared<ErrorInfo>();
+  cause->code = ErrorCode::kCancelled;
+  cause->message = to_string(client) + ", which called it, is gone";
+  cause->node = options.node;
+  tasks.on_client_gone(context, client, cause);
   actor_calls.on_client_gone(context, client);
   objects.on_client_gone(context, client);
   store.on_client_gone(context, client);

@@ -24,9 +24,8 @@ std::string Tasks::fault_in(ClientId client, const Submit& message,
   if (message.task.seq() <= last_seq)
     return to_string(message.task) + " after number " + std::to_string(last_seq);
   if (call.kind != CallTemplate::Kind::kTask) return "Submit of a template that is no task";
-  for (uint32_t i = 1; i <= call.return_count; ++i)
-    if (parts_.objects.is_known(message.task.object(i)))
-      return to_string(message.task) + " where such an object exists";
+  if (!parts_.objects.is_free(message.task))
+    return to_string(message.task) + " where such an object exists";
   for (const Arg& arg : message.args) {
     if (arg.is_reference()) {
       if (!parts_.objects.client_holds(client, arg.reference))
@@ -317,7 +316,8 @@ uint64_t Tasks::unfinished_of(ClientId client) const {
   return it == submitters_.end() ? 0 : it->second.accepted - it->second.finished;
 }
 
-void Tasks::on_client_gone(ClientId client) {
+void Tasks::on_client_gone(NodeContext& context, ClientId client, ErrorRef cause) {
+  cancel_children(context, client, std::move(cause));
   const auto it = submitters_.find(client);
   if (it == submitters_.end()) return;
   it->second.is_gone = true;

@@ -40,13 +40,13 @@ class Tasks {
   /// From a client; of a task of this node (others are forwarded to the owner by the caller).
   void on_cancel(NodeContext& context, ClientId client, const Cancel& message);
   void on_job_ended(NodeContext& context, JobId job);
-  /// Children of an attempt that died or was cancelled, and of a driver that is gone. What the
-  /// attempt submits from now on is cancelled too.
+  /// Children of an attempt that was cancelled. What it submits from now on is cancelled too.
   void cancel_children(NodeContext& context, ClientId parent, ErrorRef cause);
   /// The worker's attempt has ended: what it submits from now on belongs to its next one.
   void begin_attempt(ClientId worker);
-  /// The client is dead and makes no more tasks; those it has go on (unless cancelled).
-  void on_client_gone(ClientId client);
+  /// The client is dead. A driver's tasks are cancelled, and the children of the attempt that a
+  /// worker ran; what a worker submitted in earlier attempts goes on.
+  void on_client_gone(NodeContext& context, ClientId client, ErrorRef cause);
 
   // terminal and other messages of B
   void on_peer(NodeContext& context, NodeId from, Refused&& message);

@@ -75,12 +75,7 @@ void Workers::on_died(NodeContext& context, const WorkerDied& message) {
   if (worker->state == Worker::State::kIdle) remove_from_idle(*worker);
   parts_.assignments.on_worker_died(context, message);
   forget(*worker);
-  if (was_actor) {
-    parts_.tasks.cancel_children(context, message.worker,
-                                 Assignments::parent_ended("died with its worker"));
-    parts_.actor_host.on_worker_died(context, message);
-  }
-  parts_.tasks.on_client_gone(message.worker);
+  if (was_actor) parts_.actor_host.on_worker_died(context, message);
   if (failed_start) count_start_failure(context, runtime, "it ended: " + message.cause);
   shapes_.drop_runtime(runtime);
   serve(context);

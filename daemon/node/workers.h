@@ -32,7 +32,7 @@ class Workers {
 
   void on_started(NodeContext& context, const WorkerStarted& message);
   void on_start_failed(NodeContext& context, const WorkerStartFailed& message);
-  /// Tells Assignments, ActorHost and (for children) Tasks; the caller tells the client's parts.
+  /// Tells Assignments and ActorHost; the caller then ends the client.
   void on_died(NodeContext& context, const WorkerDied& message);
   void on_blocked(NodeContext& context, ClientId worker);
   void on_unblocked(NodeContext& context, ClientId worker);

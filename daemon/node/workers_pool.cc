@@ -125,12 +125,13 @@ void Workers::stop(NodeContext& context, Worker& worker, StopWorker::How how) {
     }
   }
   worker.state = Worker::State::kEnding;
+  worker.is_killed = how == StopWorker::How::kKill;
   context.out.push_back(StopWorker{worker.id, how});
 }
 
 void Workers::end(NodeContext& context, ClientId id, StopWorker::How how) {
   Worker* worker = find(id);
-  if (worker == nullptr) return;
+  if (worker == nullptr || worker->is_killed) return;
   if (worker->state == Worker::State::kEnding && how == StopWorker::How::kGraceful) return;
   if (worker->state == Worker::State::kIdle) remove_from_idle(*worker);
   stop(context, *worker, how);

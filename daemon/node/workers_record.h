@@ -50,6 +50,7 @@ struct Worker {
   uint32_t condemned_for = scheduling::kNoId;
   bool has_started = false;   // the process said so
   bool has_finished = false;  // a call, ever
+  bool is_killed = false;     // StopWorker::kKill is out
 
   // An actor's.
   ActorId actor;
