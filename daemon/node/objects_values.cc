@@ -289,6 +289,7 @@ void Objects::set_evictable(ObjectId object, Copy& copy) {
   if (copy.kind != Copy::Kind::kSecondary) return;
   copy.stamp = ++last_stamp_;
   evictable_.insert({copy.stamp, object});
+  parts_.store.on_evictable();
 }
 
 void Objects::set_in_use(ObjectId object) {

@@ -115,7 +115,7 @@ void StoreGrants::refuse(NodeContext& context, const Pending& pending) {
 
 // In order: a small request behind a large one waits too, or the large one would wait for ever.
 void StoreGrants::work(NodeContext& context) {
-  if (!std::exchange(has_freed_, false)) return;
+  if (!std::exchange(may_have_room_, false)) return;
   while (!pending_.empty()) {
     const auto extent = grant(context, pending_.front());
     if (!extent) return;
@@ -129,7 +129,7 @@ void StoreGrants::on_tick(NodeContext& context) {
   while (!pending_.empty() && pending_.front().deadline <= context.now) {
     const Pending pending = pending_.front();
     pending_.pop_front();
-    has_freed_ = true;  // who is behind it may need less
+    may_have_room_ = true;  // who is behind it may need less
     refuse(context, pending);
   }
 }
@@ -227,7 +227,7 @@ void StoreGrants::close(NodeContext& context, Arenas::iterator it) {
 
 // The last part takes the record with it; `it` is not used after that.
 void StoreGrants::give_back(NodeContext& context, Arenas::iterator it, shm::Extent part) {
-  has_freed_ = true;
+  may_have_room_ = true;
   it->second.pages_granted -= part.length / shm::kPageBytes;
   if (it->second.pages_granted == 0) arenas_.erase(it);
   punch(context, extents_.release(part));
@@ -240,7 +240,7 @@ void StoreGrants::punch(NodeContext& context, const shm::PunchList& list) {
 
 void StoreGrants::on_client_gone(NodeContext& context, ClientId client) {
   std::erase_if(pending_, [&](const Pending& pending) { return pending.client == client; });
-  has_freed_ = true;
+  may_have_room_ = true;
   std::vector<uint64_t> open;
   for (const auto& [offset, arena] : arenas_)
     if (arena.client == client && arena.state == Arena::State::kOpen) open.push_back(offset);

@@ -33,6 +33,8 @@ class StoreGrants {
   /// Of a sealed or reserved extent.
   void free(NodeContext& context, const Extent& extent);
   void on_client_gone(NodeContext& context, ClientId client);
+  /// A copy may be evicted now.
+  void on_evictable() { may_have_room_ = true; }
   /// Serves who waits, in order, after frees. NodeCore calls it after each handler.
   void work(NodeContext& context);
   void on_tick(NodeContext& context);
@@ -75,7 +77,7 @@ class StoreGrants {
   shm::ExtentTable extents_;
   Arenas arenas_;
   std::deque<Pending> pending_;
-  bool has_freed_ = false;
+  bool may_have_room_ = false;
 };
 
 }  // namespace rayd::node
