@@ -1,0 +1,38 @@
+// The parts of the head core, and how they reach each other.
+//
+//   Nodes    ordinals, leases, membership versions, views      ──a node died──▶ Actors, Jobs
+//   Actors   the actor directory, names, restarts              ◀──a job ended── Jobs
+//   Jobs     drivers and submitted workloads, their roots
+//
+// Pure, single-threaded; a part calls another part's public handlers directly.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "daemon/head/outbox.h"
+
+namespace rayd::head {
+
+class Nodes;
+class Actors;
+class Jobs;
+
+/// HeadCore owns them. `membership` is the row as it was last appended.
+struct HeadParts {
+  const HeadOptions& options;
+  MembershipRow& membership;
+  Outbox& outbox;
+  Nodes& nodes;
+  Actors& actors;
+  Jobs& jobs;
+};
+
+inline ErrorRef make_error(ErrorCode code, std::string message) {
+  auto error = std::make_shared<ErrorInfo>();
+  error->code = code;
+  error->message = std::move(message);
+  return error;
+}
+
+}  // namespace rayd::head

@@ -1,0 +1,82 @@
+// Jobs: drivers outside of the cluster, and submitted workloads, whose root tasks the head owns
+// (protocols.md P2, side A, as NodeId 0).
+//
+//   pending ──a node is chosen: Assign──▶ running ──▶ succeeded | failed | cancelled
+//      ▲   Refused, Revoked{not started}: free │
+//      └── failed with retries left: k+1 ──────┘      (a driver's job begins as running)
+//
+// The end of a job is told to all nodes, and ends its actors.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/head/head_core.h"
+#include "daemon/head/head_parts.h"
+
+namespace rayd::head {
+
+/// A longer result fails its job: it would live in the journal and in every list.
+inline constexpr uint64_t kMaxResultBytes = uint64_t{16} << 20;
+
+class Jobs {
+ public:
+  explicit Jobs(HeadParts& parts) : parts_(parts) {}
+
+  void on_driver_connected(HeadContext& context, const DriverConnected& message);
+  void on_driver_gone(HeadContext& context, ClientId driver);
+  void on_submit(HeadContext& context, SubmitJob&& message);
+  void on_cancel(HeadContext& context, const CancelJob& message);
+  void on_result_fetched(HeadContext& context, ResultFetched&& message);
+
+  // what the node says that was assigned a root
+  void on_peer(HeadContext& context, NodeId from, AttemptDone&& message);
+  void on_peer(HeadContext& context, NodeId from, AttemptFailed&& message);
+  void on_peer(HeadContext& context, NodeId from, const Revoked& message);
+  void on_peer(HeadContext& context, NodeId from, const Refused& message);
+
+  void on_node_dead(HeadContext& context, NodeId node);
+  /// Room appeared: roots that wait are placed.
+  void place_waiting(HeadContext& context);
+
+  bool has_ended(JobId job) const;
+  /// "" for a job that is not known.
+  std::string name_space_of(JobId job) const;
+  void append_to(HeadSnapshot& snapshot) const;
+
+ private:
+  struct Job {
+    JobRow row;
+    enum class Root : uint8_t { kNone, kWaiting, kAssigned, kFetching };
+    Root root = Root::kNone;  // kNone: a driver's job, or ended
+    TemplateRef call;
+    std::vector<Arg> args;
+    std::map<NodeId, uint64_t> excluded;
+    OperationId operation;  // of its submit
+  };
+
+  Job& add(HeadContext& context, JobRow&& row, const std::string& name_space);
+  void save(HeadContext& context, const Job& job);
+  void place(HeadContext& context, Job& job);
+  /// The job whose root runs at `from` as this attempt; nullptr: ignore the message.
+  Job* expecting(NodeId from, TaskId task, uint32_t attempt);
+  void on_not_started(HeadContext& context, Job& job);
+  void on_result(HeadContext& context, Job& job, const Value& result);
+  void fail_or_retry(HeadContext& context, Job& job, ErrorRef cause);
+  void end(HeadContext& context, Job& job, JobState state, ErrorRef error);
+  void give_back(HeadContext& context, NodeId from, const Transfer& transfer);
+  void discard(HeadContext& context, NodeId from, const AttemptDone& message);
+  void forget_oldest(HeadContext& context);
+
+  HeadParts& parts_;
+  std::map<JobId, Job> jobs_;
+  std::map<ClientId, JobId> drivers_;        // of jobs that have not ended
+  std::map<OperationId, JobId> operations_;  // submits
+  std::set<JobId> waiting_;                  // their roots
+  std::deque<JobId> ended_;                  // oldest first
+};
+
+}  // namespace rayd::head
