@@ -193,12 +193,12 @@ ConnectionId RpcServer::State::add(UniqueFd socket, const PeerCredentials& peer,
 
 capnp::Capability::Client RpcServer::State::bootstrap(ConnectionId id,
                                                       const PeerCredentials& peer) {
-  kj::Maybe<capnp::Capability::Client> offered;
+  capnp::Capability::Client offered = nullptr;
   KJ_IF_MAYBE (exception,
                kj::runCatchingExceptions([&]() { offered = events_.on_connected(id, peer); })) {
     return capnp::Capability::Client(kj::mv(*exception));
   }
-  return kj::mv(KJ_ASSERT_NONNULL(offered));
+  return offered;
 }
 
 void RpcServer::State::end(ConnectionId id, const Status& why) {

@@ -9,6 +9,8 @@
 
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 #include "common/net/kj_event_port.h"
 #include "common/net/rpc_server.h"
@@ -38,6 +40,7 @@ struct Stage final : private RpcConnections {
   }
 
   capnp::Capability::Client on_connected(ConnectionId connection, const PeerCredentials&) override {
+    if (throw_at_connecting) throw std::runtime_error("no session is free");
     return make_echo([this, connection] {
       ++never_calls;
       if (end_on_never) server->end(connection, Error{ErrorCode::kCancelled, "asked to"});
@@ -51,6 +54,7 @@ struct Stage final : private RpcConnections {
   KjLoop loop{io};
   int never_calls = 0;
   bool end_on_never = false;
+  bool throw_at_connecting = false;
   std::vector<Status> ends;
   std::optional<RpcServer> server;
 };
@@ -86,9 +90,11 @@ struct RawPeer {
     return true;
   }
 
-  size_t read_some() {
+  size_t read_some() { return read_text().size(); }
+  std::string read_text() {
     std::vector<uint8_t> buffer(1'000'000);
-    return receive(socket.get(), buffer, 0).bytes;
+    const size_t bytes = receive(socket.get(), buffer, 0).bytes;
+    return std::string(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(bytes));
   }
 
   static constexpr uint16_t kNever = 3;
@@ -141,6 +147,17 @@ TEST_CASE("a connection may be ended from one of its own calls") {
   REQUIRE(stage.ends.size() == 1);
   CHECK(stage.ends[0].error().code == ErrorCode::kCancelled);
   CHECK(stage.server->connection_count() == 0);
+}
+
+TEST_CASE("a daemon that cannot offer anything says so to its peer's calls") {
+  Stage stage;
+  stage.throw_at_connecting = true;
+  RawPeer peer(stage.connect());
+  REQUIRE(peer.call(RawPeer::kNever, 0));
+  stage.settle();
+  CHECK(peer.read_text().find("no session is free") != std::string::npos);
+  CHECK(stage.never_calls == 0);
+  CHECK(stage.server->connection_count() == 1);
 }
 
 TEST_CASE("a server that stops listening serves on whom it has") {
