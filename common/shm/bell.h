@@ -22,6 +22,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <utility>
 
@@ -65,6 +66,8 @@ class BasicSleeper {
     is_armed_ = false;
   }
   bool is_armed() const { return is_armed_; }
+  /// All that it knows beside its word, for tests.
+  std::array<uint64_t, 2> state() const { return {epoch_, is_armed_ ? 1u : 0u}; }
 
  private:
   uint64_t* armed_;
@@ -89,6 +92,8 @@ class BasicRinger {
     rung_ = word;
     signal_.ring();
   }
+  /// All that it knows, for tests.
+  uint64_t state() const { return rung_; }
 
  private:
   const uint64_t* armed_;

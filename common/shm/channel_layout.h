@@ -5,6 +5,7 @@
 // line pair.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -15,7 +16,8 @@
 
 namespace rayd::shm {
 
-/// Bytes of each ring: powers of two. Only pages that were touched cost memory.
+/// What each ring may take, powers of two: as many slots, a power of two again, as fit into it.
+/// Only pages that were touched cost memory.
 struct ChannelSizes {
   uint32_t out_bytes = 256 << 10;
   uint32_t answers_bytes = 256 << 10;
@@ -23,7 +25,7 @@ struct ChannelSizes {
   constexpr bool operator==(const ChannelSizes&) const = default;
 };
 
-inline constexpr uint32_t kMinRingBytes = 8192;  // holds the longest message
+inline constexpr uint32_t kMinRingBytes = 8192;  // 32 slots: holds the longest message
 inline constexpr uint32_t kMaxRingBytes = 64 << 20;
 
 enum class ChannelFile : uint32_t { kClient = 1, kDaemon = 2, kClaims = 3 };
@@ -66,13 +68,16 @@ struct ChannelLayout {
   ChannelSizes sizes;
 
   bool has_work() const { return sizes.work_bytes > 0; }
-  uint32_t out_slots() const { return sizes.out_bytes / kSlotBytes; }
-  uint32_t answers_slots() const { return sizes.answers_bytes / kSlotBytes; }
-  uint32_t work_slots() const { return sizes.work_bytes / kSlotBytes; }
-  uint64_t work_ring() const { return kAnswersRing + sizes.answers_bytes; }
+  static constexpr uint32_t slots_in(uint32_t bytes) {
+    return std::bit_floor(bytes / uint32_t{kSlotBytes});
+  }
+  uint32_t out_slots() const { return slots_in(sizes.out_bytes); }
+  uint32_t answers_slots() const { return slots_in(sizes.answers_bytes); }
+  uint32_t work_slots() const { return slots_in(sizes.work_bytes); }
+  uint64_t work_ring() const { return kAnswersRing + answers_slots() * kSlotBytes; }
 
-  uint64_t client_bytes() const { return kOutRing + sizes.out_bytes; }
-  uint64_t daemon_bytes() const { return work_ring() + sizes.work_bytes; }
+  uint64_t client_bytes() const { return kOutRing + out_slots() * kSlotBytes; }
+  uint64_t daemon_bytes() const { return work_ring() + work_slots() * kSlotBytes; }
   uint64_t claim_bytes() const { return kClaims + work_slots() * sizeof(uint64_t); }
 };
 

@@ -160,6 +160,7 @@ uint64_t ExtentTable::find_run(ClientId client, uint64_t length, PunchList& punc
     found += range.length;
   }
   if (found < length) return kNowhere;
+  run.back().length -= found - length;
   for (const Extent& extent : run) {
     if (ranges_.at(extent.offset).state == State::kHot) punch_also(punch, extent);
   }

@@ -13,6 +13,9 @@ namespace {
 
 namespace ipc = boost::interprocess;
 
+/// MFD_NOEXEC_SEAL, which Linux 6.3 introduced and hardened machines insist on.
+constexpr unsigned kNoExecutable = 8;
+
 /// What mapped_region wants to see of a file.
 struct MappableFd {
   int fd;
@@ -24,7 +27,10 @@ struct MappableFd {
 }  // namespace
 
 Result<UniqueFd> create_memory_file(const std::string& name, uint64_t size) {
-  UniqueFd fd{::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+  UniqueFd fd{::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | kNoExecutable)};
+  if (!fd.valid() && errno == EINVAL) {
+    fd = UniqueFd{::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+  }
   if (!fd.valid()) return system_error("cannot create the memory file " + name);
   if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
     return system_error("cannot give the memory file " + name + " " + std::to_string(size) +

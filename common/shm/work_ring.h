@@ -75,6 +75,8 @@ class BasicWorkProducer {
   uint64_t produced() const { return ring_.produced(); }
   uint64_t next_sequence() const { return ring_.next_sequence(); }
   bool corrupt() const { return ring_.corrupt(); }
+  /// All that it knows beside its memory, for tests.
+  auto state() const { return ring_.state(); }
 
  private:
   uint64_t* word_of(uint64_t sequence) const {
@@ -113,6 +115,8 @@ class BasicWorkConsumer {
   uint64_t consumed() const { return ring_.consumed(); }
   uint64_t credited() const { return ring_.credited(); }
   bool corrupt() const { return ring_.corrupt(); }
+  /// All that it knows beside its memory, for tests.
+  auto state() const { return ring_.state(); }
 
  private:
   bool claim(uint64_t sequence) {

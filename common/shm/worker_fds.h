@@ -11,10 +11,10 @@ enum WorkerFd : size_t {
   kFdDaemonMemory,
   kFdDaemonRope,
   kFdClientBell,
-  kFdClaimMemory,    // a driver has none: invalid
+  kFdClaimMemory,  // a driver has none: invalid
   kFdStoreWritable,
   kFdStoreReadable,
-  kFdControl,        // a driver has its own connection: absent
+  kFdControl,  // a driver has its own connection: absent
   kWorkerFdCount,
 };
 

@@ -26,6 +26,8 @@ struct TestRing {
   uint64_t consumed = 0;
 };
 
+constexpr size_t kPayload = SlotGeometry<kSlotBytes>::kPayload;
+
 std::vector<uint8_t> message_of(size_t size, uint64_t seed) {
   std::vector<uint8_t> message(size);
   Random random{seed};
@@ -117,7 +119,7 @@ TEST_CASE("the slots of the message popped last are not yet given back") {
   RingProducer producer{ring.for_producer()};
   RingConsumer consumer{ring.for_consumer()};
   MessageBuffer buffer;
-  REQUIRE(producer.try_push(message_of(4096, 1)) == Push::kDone);  // 35 slots, over an eighth
+  REQUIRE(producer.try_push(message_of(4096, 1)) == Push::kDone);  // well over an eighth
   REQUIRE(consumer.try_pop(buffer.span()).state == Pop::kMessage);
   CHECK(consumer.credited() == 0);
 }
@@ -146,7 +148,7 @@ struct MortalAtomics : HardwareAtomics {
 }  // namespace
 
 TEST_CASE("a producer killed at any store leaves whole messages, then an empty ring") {
-  const std::vector<size_t> sizes{50, 300, 0, 1000, 120, 121};
+  const std::vector<size_t> sizes{50, 300, 0, 1000, kPayload, kPayload + 1};
   int died = 0;
   for (int store = 0;; ++store) {
     TestRing ring{16};
@@ -202,29 +204,32 @@ TEST_CASE("a slot that breaks the format is corrupt, and stays so") {
   RingProducer producer{ring.for_producer()};
   RingConsumer consumer{ring.for_consumer()};
   MessageBuffer buffer;
-  REQUIRE(producer.try_push(message_of(300, 1)) == Push::kDone);  // slots 0, 1, 2
+  constexpr uint16_t kLast = 60;  // bytes in the third slot
+  constexpr uint16_t kLength = 2 * kPayload + kLast;
+  REQUIRE(producer.try_push(message_of(kLength, 1)) == Push::kDone);
   SECTION("longer than any message") {
     ring.write_header(0, {.sequence = 1, .length = 4097, .flags = SlotHeader::kFirst});
   }
   SECTION("longer than the ring") {
-    ring.write_header(0, {.sequence = 1, .length = 16 * 120 + 1, .flags = SlotHeader::kFirst});
+    ring.write_header(0, {.sequence = 1, .length = 16 * kPayload + 1, .flags = SlotHeader::kFirst});
   }
   SECTION("longer than what was published") {
-    ring.write_header(0, {.sequence = 1, .length = 500, .flags = SlotHeader::kFirst});
+    ring.write_header(0,
+                      {.sequence = 1, .length = kLength + kPayload, .flags = SlotHeader::kFirst});
   }
   SECTION("a continuation where a message begins") {
-    ring.write_header(0, {.sequence = 1, .length = 300, .flags = SlotHeader::kContinuation});
+    ring.write_header(0, {.sequence = 1, .length = kLength, .flags = SlotHeader::kContinuation});
   }
-  SECTION("no flags") { ring.write_header(0, {.sequence = 1, .length = 300, .flags = 0}); }
-  SECTION("unknown flags") { ring.write_header(0, {.sequence = 1, .length = 300, .flags = 5}); }
+  SECTION("no flags") { ring.write_header(0, {.sequence = 1, .length = kLength, .flags = 0}); }
+  SECTION("unknown flags") { ring.write_header(0, {.sequence = 1, .length = kLength, .flags = 5}); }
   SECTION("a beginning where a continuation must be") {
-    ring.write_header(1, {.sequence = 2, .length = 120, .flags = SlotHeader::kFirst});
+    ring.write_header(1, {.sequence = 2, .length = kPayload, .flags = SlotHeader::kFirst});
   }
   SECTION("a continuation of another lap") {
-    ring.write_header(2, {.sequence = 3 + 16, .length = 60, .flags = SlotHeader::kContinuation});
+    ring.write_header(2, {.sequence = 3 + 16, .length = kLast, .flags = SlotHeader::kContinuation});
   }
   SECTION("a continuation of another length") {
-    ring.write_header(2, {.sequence = 3, .length = 61, .flags = SlotHeader::kContinuation});
+    ring.write_header(2, {.sequence = 3, .length = kLast + 1, .flags = SlotHeader::kContinuation});
   }
   CHECK(consumer.peek_ready());
   CHECK(consumer.try_pop(buffer.span()).state == Pop::kCorrupt);
