@@ -356,7 +356,8 @@ void LocalRuntime::cancel(ObjectId id, Force force, Recursive recursive) {
   Locked locked(*this);
   const LocalObject* object = find(id);
   if (object == nullptr || object->producer == nullptr) return;  // done, or no task's
-  cancel_task(locked, object->producer, force, recursive);
+  const TaskPointer task = object->producer;  // the object lets go of it when it is ready
+  cancel_task(locked, task, force, recursive);
 }
 
 void LocalRuntime::cancel_task(Locked& locked, const TaskPointer& task, Force force,

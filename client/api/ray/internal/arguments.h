@@ -24,6 +24,13 @@ template <class From, class To>
 inline constexpr bool kConverts =
     std::is_void_v<From> ? false : std::is_same_v<From, To> || std::is_convertible_v<From, To>;
 
+/// An argument on its way into BoundArgument, which must not be made from anything that converts to
+/// an A: a std::any converts from everything.
+template <class A>
+struct Passed {
+  A&& argument;
+};
+
 /// One argument for the time of the call.
 template <class P, class A>
 class BoundArgument {
@@ -41,7 +48,7 @@ class BoundArgument {
   using Held = std::conditional_t<std::is_same_v<Given, Packed>, const Packed&, Packed>;
 
  public:
-  explicit BoundArgument(A&& argument) : held_(std::forward<A>(argument)) {}
+  explicit BoundArgument(Passed<A> passed) : held_(std::forward<A>(passed.argument)) {}
   BoundArgument(const BoundArgument&) = delete;
 
   void fill(Argument& out) { out.value = pack_value<Packed>(held_, space_); }
@@ -60,7 +67,7 @@ class BoundArgument<P, A> {
                 "the referenced value does not convert to the parameter's type");
 
  public:
-  explicit BoundArgument(A&& argument) : id_(argument.object_id()) {}
+  explicit BoundArgument(Passed<A> passed) : id_(passed.argument.object_id()) {}
   void fill(Argument& out) { out.reference = id_; }
 
  private:
@@ -72,7 +79,8 @@ template <class... P, class Use, class... A>
 decltype(auto) with_arguments(std::type_identity<std::tuple<P...>>, Use&& use, A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A), "wrong number of arguments");
   return [&]<size_t... I>(std::index_sequence<I...>)->decltype(auto) {
-    std::tuple<BoundArgument<P, A>...> bound(std::forward<A>(arguments)...);
+    [[maybe_unused]] std::tuple<BoundArgument<P, A>...> bound(
+        Passed<A>{std::forward<A>(arguments)}...);
     std::array<Argument, sizeof...(A)> packed;
     (std::get<I>(bound).fill(packed[I]), ...);
     return use(std::span<const Argument>(packed));

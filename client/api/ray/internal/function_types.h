@@ -75,6 +75,13 @@ struct FactoryResult<std::unique_ptr<C>> : FactoryResult<C*> {};
 template <class F>
 using MadeBy = typename FactoryResult<typename FunctionType<F>::Result>::Class;
 
+/// True for a class that is a value: text, a container. A function that returns a unique_ptr to one
+/// is a task, not a factory.
+template <class C>
+concept ValueClass = requires {
+  typename C::value_type;
+};
+
 /// Picks one of an overloaded set by its parameter types: RAY_FUNC(f, int). Without types: the one
 /// without parameters, or the only one there is.
 template <class... P>

@@ -109,6 +109,11 @@ struct LambdaOf {
   }
 };
 
+template <class C>
+concept PacksItself = requires(const C& object, msgpack::packer<PackBuffer>& packer) {
+  object.msgpack_pack(packer);
+};
+
 /// The thunks of one function, and its entry.
 template <class Target>
 struct Function {
@@ -121,6 +126,9 @@ struct Function {
   using Made = MadeBy<typename Target::Type>;
   static constexpr bool kIsMethod = !std::is_void_v<Class>;
   static constexpr bool kIsFactory = !kIsMethod && !std::is_void_v<Made>;
+  /// A unique_ptr to a value (or to a struct with MSGPACK_DEFINE) is a result, too.
+  static constexpr bool kIsTask =
+      !kIsFactory || (!std::is_pointer_v<Result> && (ValueClass<Made> || PacksItself<Made>));
 
   template <class Use>
   static decltype(auto) with_parameters(std::span<const FetchedValue> arguments, Use&& use) {
@@ -130,8 +138,8 @@ struct Function {
   }
   template <class... P, class Use, size_t... I>
   static decltype(auto) with_parameters(std::type_identity<std::tuple<P...>>,
-                                        std::span<const FetchedValue> arguments, Use& use,
-                                        std::index_sequence<I...>) {
+                                        [[maybe_unused]] std::span<const FetchedValue> arguments,
+                                        Use& use, std::index_sequence<I...>) {
     [[maybe_unused]] std::tuple<Parameter<std::remove_cvref_t<P>>...> parameters(
         ArgumentSource{arguments, I}...);
     return use(pass_argument<P>(std::get<I>(parameters).object)...);
@@ -185,7 +193,7 @@ struct Function {
 
   static constexpr FunctionKind kind() {
     if (kIsMethod) return FunctionKind::kMethod;
-    return kIsFactory ? FunctionKind::kFactory : FunctionKind::kFunction;
+    return kIsFactory && !ValueClass<Made> ? FunctionKind::kFactory : FunctionKind::kFunction;
   }
   static constexpr const std::type_info* owner() {
     if constexpr (kIsMethod) return &typeid(Class);
@@ -193,16 +201,12 @@ struct Function {
     return nullptr;
   }
   static constexpr ExecuteFunction executor() {
-    if constexpr (kIsFactory)
-      return nullptr;
-    else
-      return &execute;
+    if constexpr (kIsTask) return &execute;
+    return nullptr;
   }
   static constexpr ConstructFunction constructor() {
-    if constexpr (kIsFactory)
-      return &construct;
-    else
-      return nullptr;
+    if constexpr (kIsFactory) return &construct;
+    return nullptr;
   }
 
   static inline constinit FunctionEntry entry{kind(),

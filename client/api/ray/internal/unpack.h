@@ -80,7 +80,8 @@ T from_memory(const uint8_t* bytes) {
 template <FlatScalar T>
 T unpack_scalar(const FetchedValue& value) {
   constexpr bool any_bits = element_of<T>() != ElementType::kBool;
-  if (any_bits && value.tag == tag_of<T>() && value.bytes.size() == sizeof(T)) [[likely]]
+  const bool is_same = value.tag == tag_of<T>() && value.bytes.size() == sizeof(T);
+  if (any_bits && is_same && value.error == nullptr) [[likely]]
     return from_memory<T>(value.bytes.data());
   throw_if_error(value);
   alignas(16) uint8_t number[16] = {};

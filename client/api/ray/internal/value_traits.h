@@ -149,7 +149,9 @@ std::span<const uint8_t> raw_bytes(const T& value) {
 /// Declares that a struct's memory is its value: no pointers, the same layout everywhere. Stands
 /// beside the definition, in the same namespace. Such structs, and vectors and arrays of them,
 /// travel with one copy and need no default constructor.
-#define RAY_RAW(T)                                                     \
-  static_assert(std::is_class_v<T> && std::is_trivially_copyable_v<T>, \
-                "RAY_RAW needs a trivially copyable struct");          \
-  [[maybe_unused]] ::ray::internal::RawMark<T> ray_raw_record(const T*) noexcept
+#define RAY_RAW(T)                                                                        \
+  static_assert(std::is_class_v<T> && std::is_trivially_copyable_v<T>,                    \
+                "RAY_RAW needs a trivially copyable struct");                             \
+  [[maybe_unused]] inline ::ray::internal::RawMark<T> ray_raw_record(const T*) noexcept { \
+    return {};                                                                            \
+  }

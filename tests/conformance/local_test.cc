@@ -1,0 +1,147 @@
+// What only local_mode can show: nothing is left in memory, and its limits.
+#include <atomic>
+
+#include "client/api/local_runtime.h"
+#include "tests/unit/catch.h"
+
+#include "ray/api.h"
+
+namespace conformance_local {
+
+std::atomic<int> destroyed{0};
+
+class Owner {
+ public:
+  static Owner* Create(ray::ObjectRef<int> ref) { return new Owner(std::move(ref)); }
+  explicit Owner(ray::ObjectRef<int> ref) : ref_(std::move(ref)) {}
+  ~Owner() { ++destroyed; }
+  int read() { return *ref_.Get(); }
+  ray::ObjectRef<int> kept() { return ref_; }
+
+ private:
+  ray::ObjectRef<int> ref_;
+};
+int plus(int a, int b) { return a + b; }
+int down(int n) { return n == 0 ? 0 : *ray::Task(down).Remote(n - 1).Get() + 1; }
+std::vector<ray::ObjectRef<int>> make(int n) {
+  std::vector<ray::ObjectRef<int>> refs;
+  for (int i = 0; i < n; ++i) refs.push_back(ray::Task(plus).Remote(i, 1));
+  return refs;
+}
+int throws() { throw std::runtime_error("no"); }
+ray::ObjectRef<int> chain(ray::ObjectRef<int> ref) { return ref; }
+RAY_REMOTE(Owner::Create, &Owner::read, &Owner::kept, plus, down, make, throws, chain);
+
+/// A local runtime of its own, whose memory can be looked into.
+class Local {
+ public:
+  explicit Local(std::vector<std::string> head_args = {"--num-cpus", "2"}) {
+    ray::RayConfig config;
+    config.local_mode = true;
+    config.head_args = std::move(head_args);
+    runtime = std::make_shared<ray::internal::LocalRuntime>(config);
+    ray::internal::install_runtime(runtime);
+  }
+  ~Local() { ray::Shutdown(); }
+
+  /// Threads let go of what they ran a moment after its result is there.
+  bool becomes_empty() const {
+    for (int i = 0; i < 1'000'000 && runtime->object_count() > 0; ++i) std::this_thread::yield();
+    return runtime->object_count() == 0;
+  }
+  std::shared_ptr<ray::internal::LocalRuntime> runtime;
+};
+
+}  // namespace conformance_local
+using namespace conformance_local;
+
+TEST_CASE("at rest without handles nothing is left") {
+  Local local;
+  {
+    const auto a = ray::Put(1);
+    const auto refs = ray::Task(make).Remote(20);
+    const auto sum = ray::Task(plus).Remote(a, *refs.Get()->at(3).Get());
+    CHECK(*sum.Get() == 5);
+    const auto failed = ray::Task(plus).Remote(a, ray::Task(throws).Remote());
+    CHECK_THROWS(failed.Get());
+    ray::Task(plus).Remote(a, 1);  // its result interests nobody
+    const auto owner = ray::Actor(Owner::Create).Remote(a);
+    CHECK(*owner.Task(&Owner::read).Remote().Get() == 1);
+    CHECK(*(*owner.Task(&Owner::kept).Remote().Get()).Get() == 1);
+  }
+  CHECK(local.becomes_empty());
+}
+
+TEST_CASE("an actor's object is destroyed when the actor ends, by whichever end") {
+  Local local;
+  const int before = destroyed;
+  {
+    const auto a = ray::Put(1);
+    { const auto unnamed = ray::Actor(Owner::Create).Remote(a); }
+    const auto killed = ray::Actor(Owner::Create).SetName("k").Remote(a);
+    CHECK(*killed.Task(&Owner::read).Remote().Get() == 1);
+    killed.Kill();
+    ray::Actor(Owner::Create).SetName("left").Remote(a).Task(&Owner::read).Remote().Get();
+  }
+  CHECK(ray::GetActor<Owner>("left"));
+  ray::Shutdown();
+  CHECK(destroyed == before + 3);
+}
+
+TEST_CASE("a long chain of references ends without deep recursion") {
+  Local local;
+  {
+    ray::ObjectRef<int> ref = ray::Put(1);
+    std::vector<ray::ObjectRef<std::vector<ray::ObjectRef<int>>>> links;
+    auto outer = ray::Put(std::vector<ray::ObjectRef<int>>{ref});
+    for (int i = 0; i < 100'000; ++i)
+      outer = ray::Put(std::vector<ray::ObjectRef<int>>{ray::ObjectRef<int>(outer.ID())});
+  }
+  CHECK(local.becomes_empty());
+}
+
+TEST_CASE("a recursion deeper than there are threads runs in the waiting ones") {
+  Local local({"--num-cpus=1"});
+  CHECK(*ray::Task(down).Remote(200).Get() == 200);
+}
+
+TEST_CASE("resources come from the arguments of the head") {
+  Local local({"--num-cpus", "1", "--resources", "{\"disk\": 2}"});
+  CHECK(*ray::Task(plus).SetResource("disk", 2).Remote(1, 2).Get() == 3);
+  const auto never = ray::Task(plus).SetResource("disk", 3).Remote(1, 2);
+  CHECK(ray::Wait(std::vector<ray::ObjectRef<int>>{never}, 1, 5).ready.empty());
+  ray::Cancel(never);
+  CHECK_THROWS_AS(Local({"--num-cpus", "many"}), ray::RayException);
+  CHECK_THROWS_AS(Local({"--resources", "[1]"}), ray::RayException);
+}
+
+TEST_CASE("Shutdown wakes who waits, and refs of before name nothing after") {
+  ray::ObjectRef<int> old;
+  {
+    Local local;
+    const auto never = ray::Task(plus).SetResource("CPU", 50).Remote(1, 2);
+    old = ray::Put(1);
+    std::thread waiter([&] { CHECK_THROWS_AS(never.Get(), ray::RayException); });
+    std::this_thread::yield();
+    ray::Shutdown();
+    waiter.join();
+  }
+  Local local;
+  const auto fresh = ray::Put(2);
+  CHECK_FALSE(old == fresh);
+  CHECK_THROWS_AS(old.Get(), ray::UnreconstructableException);
+}
+
+TEST_CASE("many threads of the driver submit and get at once") {
+  Local local;
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&right] {
+      for (int i = 0; i < 200; ++i)
+        if (*ray::Task(plus).Remote(i, ray::Put(1)).Get() == i + 1) ++right;
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(right == 800);
+  CHECK(local.becomes_empty());
+}
