@@ -2,12 +2,25 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/config/module_names.h"
 #include "daemon/shell/daemon_core.h"
 #include "daemon/shell/inline_session.h"
-#include "daemon/shell/name_lookup.h"
 #include "daemon/shell/rpc_front.h"
 
 namespace rayd::shell {
+namespace {
+
+/// What modules register. A description that does not parse cannot have been kept.
+std::vector<ModuleContents> contents_of(const std::vector<ModuleRow>& rows) {
+  std::vector<ModuleContents> modules;
+  for (const ModuleRow& row : rows) {
+    auto description = Json::parse(row.description_json);
+    if (description) modules.push_back({row.name, row.hash, std::move(*description)});
+  }
+  return modules;
+}
+
+}  // namespace
 
 DaemonFacts DaemonCore::facts() const {
   return {options_.version, options_.config.cluster, cores_.node_id(), getpid(), started_unix_ms_};
@@ -65,8 +78,8 @@ void DaemonCore::open_session(const std::string& name, const std::string& name_s
 }
 
 void DaemonCore::submit_job(JobRequest request, Callback<JobId> done) {
-  const auto snapshot = cores_.head_snapshot();
-  const auto found = find_workload(snapshot.modules, request.workload);
+  const auto modules = contents_of(cores_.head_snapshot().modules);
+  const auto found = find_name(modules, NameKind::kWorkload, request.workload);
   if (!found) return done(found.error());
   auto root = std::make_shared<CallTemplate>();
   root->kind = CallTemplate::Kind::kJobRoot;
@@ -121,6 +134,10 @@ void DaemonCore::add_module(const std::string& name, const std::string& path,
   if (!image) return done(image.error());
   auto description = images_.describe(*image, options_.worker_program);
   if (!description) return done(description.error());
+  if (const auto parsed = Json::parse(*description); !parsed) {
+    return done(Error{ErrorCode::kInvalidArgument,
+                      "the module's description is no JSON: " + parsed.error().message});
+  }
   ModuleRow row;
   row.file_name = path.substr(path.rfind('/') + 1);
   row.name = name.empty() ? default_module_name(row.file_name) : name;

@@ -13,6 +13,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,16 +55,20 @@ struct JobNews {
   std::vector<JobFileInfo> files;
 };
 
+enum class FilePart : uint8_t { kMore, kLast };
+
 class JobBook {
  public:
   JobBook(const Places& places, const Config& config);
+  ~JobBook();
 
+  /// Of no job (nil): the daemon's own news, seen by those who follow everything.
   void add_line(JobId job, BookLine line);
   void set_row(const JobRow& row);
   void set_progress(JobId job, JobProgress progress);
   /// Parts in order; kInvalidArgument: a part that does not continue the file, or a bad name.
   Status write_file(JobId job, const std::string& name, uint64_t offset, std::string_view bytes,
-                    bool complete);
+                    FilePart part);
   Result<std::string> read_file(JobId job, const std::string& name, uint64_t offset,
                                 uint32_t max_bytes) const;
   Result<uint64_t> file_size(JobId job, const std::string& name) const;
@@ -74,18 +79,36 @@ class JobBook {
   const JobRow* find(JobId job) const;
   /// Everything after `cursor`, now.
   Result<JobNews> news(JobId job, uint64_t cursor) const;
-  /// The lines of one source ("job-7", "worker-1.3", "" for all) after `cursor`, and the new
-  /// cursor.
+  /// The lines whose job ("job-7") or source ("worker-1.3") is named, all for "", after `cursor`,
+  /// and the new cursor.
   std::pair<std::vector<BookLine>, uint64_t> lines(const std::string& source,
                                                    uint64_t cursor) const;
 
-  /// Called once, at the next change of the job (nil: of anything). Returns a ticket to forget it.
+  /// Called once, at the next change of the job (none: of anything). Returns a ticket to forget it.
   uint64_t on_change(std::optional<JobId> job, std::function<void()> wake);
   void forget(uint64_t ticket);
 
  private:
   struct Book;
-  std::map<JobId, std::shared_ptr<Book>> books_;
+  struct Waiter {
+    std::optional<JobId> job;
+    std::function<void()> wake;
+  };
+
+  Book& book_of(JobId job);
+  void changed(Book& book, JobId job);
+  void trim();
+  std::string folder_of(JobId job) const;
+  void append_to_log(Book& book, JobId job, const BookLine& line);
+
+  std::string jobs_dir_;
+  std::string logs_dir_;
+  uint64_t max_log_bytes_;
+  size_t jobs_kept_;
+  uint64_t cursor_ = 0;
+  uint64_t next_ticket_ = 1;
+  std::map<JobId, std::unique_ptr<Book>> books_;
+  std::map<uint64_t, Waiter> waiters_;
 };
 
 }  // namespace rayd::shell
