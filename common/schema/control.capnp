@@ -38,7 +38,7 @@ interface Daemon {
   # not this socket's. `image` is the hash of its program, which the daemon has read and keeps, so
   # that workers can be made of it. An empty nameSpace gets one of its own.
 
-  openSession @2 (name :Text, nameSpace :Text) -> (client :V.Client, job :UInt32, session :Session);
+  openSession @2 (name :Text, nameSpace :Text) -> (client :V.Client, job :UInt32, session :Session, nameSpace :Text);
   # A client without rings (rayctl; later a machine without a daemon). Ends with the connection.
 
   status @3 () -> (status :Status);

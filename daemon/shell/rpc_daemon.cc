@@ -1,0 +1,272 @@
+#include "daemon/shell/rpc_daemon.h"
+
+#include <algorithm>
+
+#include "daemon/shell/rpc_items.h"
+#include "daemon/shell/rpc_job.h"
+#include "daemon/shell/rpc_poll.h"
+#include "daemon/shell/rpc_session.h"
+#include "daemon/shell/rpc_values.h"
+
+namespace rayd::shell {
+namespace {
+
+constexpr uint32_t kProtocol = 1;
+constexpr uint32_t kMaxWaitMs = 60'000;
+constexpr uint32_t kMaxReadBytes = 4 << 20;
+
+void write_facts(schema::DaemonInfo::Builder builder, const DaemonFacts& facts) {
+  builder.setProtocol(kProtocol);
+  builder.setVersion(facts.version);
+  builder.setCluster(facts.cluster);
+  builder.setNode(facts.node.value);
+  builder.setPid(static_cast<uint32_t>(facts.pid));
+  builder.setHead(true);
+  builder.setStartedUnixMs(facts.started_unix_ms);
+}
+
+void write_items(capnp::List<schema::Item>::Builder list, const std::vector<ItemRow>& rows) {
+  for (unsigned i = 0; i < list.size(); ++i) {
+    list[i].setId(rows[i].id);
+    auto fields = list[i].initFields(static_cast<unsigned>(rows[i].fields.size()));
+    for (unsigned j = 0; j < fields.size(); ++j) {
+      fields[j].setKey(rows[i].fields[j].first);
+      fields[j].setJson(rows[i].fields[j].second.dump());
+    }
+  }
+}
+
+template <class Init>
+void write_items(const std::vector<ItemRow>& rows, const Init& init) {
+  write_items(init(static_cast<unsigned>(rows.size())), rows);
+}
+
+class DaemonServer final : public schema::Daemon::Server {
+ public:
+  DaemonServer(Control& control, boost::asio::io_context& io, RpcPeer peer)
+      : control_(control), io_(io), peer_(peer) {}
+
+  kj::Promise<void> hello(HelloContext context) override {
+    const uint32_t theirs = context.getParams().getProtocol();
+    if (theirs != kProtocol) {
+      throw_error({ErrorCode::kUnavailable,
+                   "the daemon speaks protocol " + std::to_string(kProtocol) + ", this program " +
+                       std::to_string(theirs) + "; install the same version of both"});
+    }
+    write_facts(context.getResults().initInfo(), control_.facts());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> openRings(OpenRingsContext context) override {
+    if (peer_.worker) throw_error({ErrorCode::kNotAllowed, "a worker has its rings"});
+    PromisedCallback<OpenedRings> opened;
+    const auto params = context.getParams();
+    control_.open_rings(peer_.pid, params.getName().cStr(), params.getNameSpace().cStr(),
+                        opened.callback());
+    return opened.take().then([context](OpenedRings&& rings) mutable {
+      auto results = context.getResults();
+      results.getClient().setNode(rings.client.node);
+      results.getClient().setSerial(rings.client.serial);
+      results.setJob(rings.job.value);
+      results.setNameSpace(rings.name_space);
+      results.setImage({rings.image.bytes.data(), rings.image.bytes.size()});
+      results.setRings(make_rings(std::move(rings)));
+    });
+  }
+
+  kj::Promise<void> openSession(OpenSessionContext context) override {
+    PromisedCallback<OpenedSession> opened;
+    const auto params = context.getParams();
+    control_.open_session(params.getName().cStr(), params.getNameSpace().cStr(), opened.callback());
+    return opened.take().then([this, context](OpenedSession&& session) mutable {
+      auto results = context.getResults();
+      results.getClient().setNode(session.session->client().node);
+      results.getClient().setSerial(session.session->client().serial);
+      results.setJob(session.job.value);
+      results.setNameSpace(session.name_space);
+      results.setSession(make_session(io_, std::move(session.session)));
+    });
+  }
+
+  kj::Promise<void> status(StatusContext context) override {
+    auto status = context.getResults().initStatus();
+    write_facts(status.initInfo(), control_.facts());
+    const auto list = [&](const char* kind) { return *list_items(control_, kind); };
+    write_items(list("nodes"), [&](unsigned n) { return status.initNodes(n); });
+    write_items(list("jobs"), [&](unsigned n) { return status.initJobs(n); });
+    write_items(list("workers"), [&](unsigned n) { return status.initWorkers(n); });
+    write_items(pending_items(control_), [&](unsigned n) { return status.initPending(n); });
+    const auto node = control_.node_snapshot();
+    status.setStoreUsedBytes(node.store_used_bytes);
+    status.setStoreCapacityBytes(node.store_capacity_bytes);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> list(ListContext context) override {
+    const auto rows = value_or_throw(list_items(control_, context.getParams().getKind().cStr()));
+    write_items(rows, [&](unsigned n) { return context.getResults().initItems(n); });
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> submitJob(SubmitJobContext context) override {
+    const auto params = context.getParams();
+    JobRequest request;
+    request.workload = params.getWorkload().cStr();
+    request.parameters = read_parameters(params.getParameters());
+    request.name = params.getName().cStr();
+    request.name_space = params.getNameSpace().cStr();
+    request.retries = params.getRetries();
+    if (params.getQueue()) request.queue = SubmitJob::QueueIfInfeasible::kYes;
+    PromisedCallback<JobId> submitted;
+    control_.submit_job(std::move(request), submitted.callback());
+    return submitted.take().then(
+        [context](JobId job) mutable { context.getResults().setJob(job.value); });
+  }
+
+  kj::Promise<void> watchJob(WatchJobContext context) override {
+    const auto params = context.getParams();
+    const JobId job{params.getJob()};
+    const uint64_t cursor = params.getCursor();
+    const JobNews now = value_or_throw(control_.book().news(job, cursor));
+    if (now.cursor > cursor || params.getMaxWaitMs() == 0) {
+      write_news(context.getResults().initUpdate(), now);
+      return kj::READY_NOW;
+    }
+    return changed(job, params.getMaxWaitMs()).then([this, context, job, cursor]() mutable {
+      write_news(context.getResults().initUpdate(),
+                 value_or_throw(control_.book().news(job, cursor)));
+    });
+  }
+
+  kj::Promise<void> cancelJob(CancelJobContext context) override {
+    PromisedCallback<JobId> cancelled;
+    const auto params = context.getParams();
+    control_.cancel_job(JobId{params.getJob()},
+                        params.getForce() ? CancelJob::Force::kYes : CancelJob::Force::kNo,
+                        cancelled.callback());
+    return cancelled.take().ignoreResult();
+  }
+
+  kj::Promise<void> listFiles(ListFilesContext context) override {
+    const auto news =
+        value_or_throw(control_.book().news(JobId{context.getParams().getJob()}, UINT64_MAX));
+    auto files = context.getResults().initFiles(static_cast<unsigned>(news.files.size()));
+    for (unsigned i = 0; i < files.size(); ++i) {
+      files[i].setName(news.files[i].name);
+      files[i].setBytes(news.files[i].bytes);
+    }
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> readFile(ReadFileContext context) override {
+    const auto params = context.getParams();
+    const JobId job{params.getJob()};
+    const std::string name = params.getName().cStr();
+    const uint64_t size = value_or_throw(control_.book().file_size(job, name));
+    const uint32_t most = std::min(params.getMaxBytes(), kMaxReadBytes);
+    const std::string bytes =
+        value_or_throw(control_.book().read_file(job, name, params.getOffset(), most));
+    auto results = context.getResults();
+    results.setBytes({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    results.setComplete(params.getOffset() + bytes.size() >= size);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> addModule(AddModuleContext context) override {
+    PromisedCallback<ModuleRow> added;
+    const auto params = context.getParams();
+    control_.add_module(params.getName().cStr(), params.getPath().cStr(), added.callback());
+    return added.take().then([context](ModuleRow&& row) mutable {
+      context.getResults().setHash({row.hash.bytes.data(), row.hash.bytes.size()});
+      context.getResults().setDescription(row.description_json);
+    });
+  }
+
+  kj::Promise<void> removeModule(RemoveModuleContext context) override {
+    PromisedCallback<std::string> removed;
+    control_.remove_module(context.getParams().getName().cStr(), removed.callback());
+    return removed.take().ignoreResult();
+  }
+
+  kj::Promise<void> describeModules(DescribeModulesContext context) override {
+    const auto rows = control_.head_snapshot().modules;
+    auto modules = context.getResults().initModules(static_cast<unsigned>(rows.size()));
+    for (unsigned i = 0; i < modules.size(); ++i) {
+      modules[i].setName(rows[i].name);
+      modules[i].setHash({rows[i].hash.bytes.data(), rows[i].hash.bytes.size()});
+      modules[i].setFileName(rows[i].file_name);
+      modules[i].setDescription(rows[i].description_json);
+    }
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> readLogs(ReadLogsContext context) override {
+    const auto params = context.getParams();
+    const std::string source = params.getSource().cStr();
+    const uint64_t cursor = params.getCursor();
+    const auto [lines, next] = control_.book().lines(source, cursor);
+    if (!lines.empty() || params.getMaxWaitMs() == 0) {
+      write_lines(context, lines, next);
+      return kj::READY_NOW;
+    }
+    return changed(std::nullopt, params.getMaxWaitMs())
+        .then([this, context, source, cursor]() mutable {
+          const auto [new_lines, new_next] = control_.book().lines(source, cursor);
+          write_lines(context, new_lines, new_next);
+        });
+  }
+
+  kj::Promise<void> stop(StopContext context) override {
+    if (peer_.worker) throw_error({ErrorCode::kNotAllowed, "a worker cannot stop its daemon"});
+    control_.stop(context.getParams().getForce() ? StopWorker::How::kKill
+                                                 : StopWorker::How::kGraceful);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> job(JobContext context) override {
+    const auto job = peer_.worker ? control_.root_job_of(*peer_.worker) : std::nullopt;
+    if (!job) throw_error({ErrorCode::kNotAllowed, "only a job's root has a job"});
+    context.getResults().setSink(make_job_sink(control_, *job, to_string(*job)));
+    return kj::READY_NOW;
+  }
+
+ private:
+  kj::Promise<void> changed(std::optional<JobId> job, uint32_t max_wait_ms) {
+    return LongPoll::wait(io_, std::min(max_wait_ms, kMaxWaitMs),
+                          [this, job](LongPoll::Wake wake) -> LongPoll::Undo {
+                            const uint64_t ticket = control_.book().on_change(job, std::move(wake));
+                            return [this, ticket] { control_.book().forget(ticket); };
+                          });
+  }
+
+  /// The job's own news, and why it waits if it does.
+  void write_news(schema::JobUpdate::Builder builder, const JobNews& news) {
+    write(builder, news);
+    if (news.row.state != JobState::kPending) return;
+    for (const auto& task : control_.node_snapshot().tasks) {
+      if (task.job != news.row.job || task.pending_reason.empty()) continue;
+      builder.setPendingReason(task.pending_reason);
+      builder.setInfeasible(task.infeasible == node::TaskSnapshot::Infeasible::kYes);
+    }
+  }
+
+  static void write_lines(ReadLogsContext context, const std::vector<BookLine>& lines,
+                          uint64_t cursor) {
+    auto list = context.getResults().initLines(static_cast<unsigned>(lines.size()));
+    for (unsigned i = 0; i < list.size(); ++i) write(list[i], lines[i]);
+    context.getResults().setCursor(cursor);
+  }
+
+  Control& control_;
+  boost::asio::io_context& io_;
+  RpcPeer peer_;
+};
+
+}  // namespace
+
+capnp::Capability::Client make_daemon_capability(Control& control, boost::asio::io_context& io,
+                                                 RpcPeer peer) {
+  return kj::heap<DaemonServer>(control, io, peer);
+}
+
+}  // namespace rayd::shell

@@ -1,0 +1,72 @@
+#include "daemon/shell/rpc_values.h"
+
+namespace rayd::shell {
+
+void write(schema::LogLine::Builder builder, const BookLine& line) {
+  builder.setUnixMs(line.unix_ms);
+  builder.setSource(line.source);
+  builder.setError(line.stream == BookLine::Stream::kErrors);
+  builder.setText(line.text);
+}
+
+namespace {
+
+void write_error(schema::Error::Builder builder, const ErrorInfo& error) {
+  builder.setCode(static_cast<uint16_t>(error.code));
+  builder.setAttempt(error.attempt);
+  builder.setNode(error.node.value);
+  builder.setRemoteType(error.remote_type);
+  builder.setMessage(error.message);
+  builder.setFunction(error.function);
+}
+
+}  // namespace
+
+void write(schema::JobUpdate::Builder builder, const JobNews& news) {
+  builder.setCursor(news.cursor);
+  builder.setState(static_cast<uint8_t>(news.row.state));
+  auto lines = builder.initLines(static_cast<unsigned>(news.lines.size()));
+  for (unsigned i = 0; i < lines.size(); ++i) write(lines[i], news.lines[i]);
+  builder.setProgressDone(news.progress.done);
+  builder.setProgressTotal(news.progress.total);
+  builder.setProgressText(news.progress.text);
+  auto metrics = builder.initMetrics(static_cast<unsigned>(news.progress.metrics.size()));
+  for (unsigned i = 0; i < metrics.size(); ++i) {
+    metrics[i].setName(news.progress.metrics[i].first);
+    metrics[i].setValue(news.progress.metrics[i].second);
+  }
+  auto files = builder.initFiles(static_cast<unsigned>(news.files.size()));
+  for (unsigned i = 0; i < files.size(); ++i) {
+    files[i].setName(news.files[i].name);
+    files[i].setBytes(news.files[i].bytes);
+  }
+  builder.setResult(news.row.result_json);
+  if (news.row.error) write_error(builder.initError(), *news.row.error);
+}
+
+std::vector<JobParameter> read_parameters(capnp::List<schema::JobParameter>::Reader list) {
+  std::vector<JobParameter> parameters;
+  for (const auto entry : list) {
+    JobParameter& parameter = parameters.emplace_back();
+    parameter.name = entry.getName().cStr();
+    parameter.value = entry.getValue().cStr();
+    if (!entry.getInput().isContent()) continue;
+    const auto content = entry.getInput().getContent();
+    parameter.content.emplace(reinterpret_cast<const char*>(content.begin()), content.size());
+  }
+  return parameters;
+}
+
+void write(capnp::List<schema::JobParameter>::Builder builder,
+           const std::vector<JobParameter>& parameters) {
+  for (unsigned i = 0; i < builder.size(); ++i) {
+    builder[i].setName(parameters[i].name);
+    builder[i].setValue(parameters[i].value);
+    if (!parameters[i].content) continue;
+    const std::string& content = *parameters[i].content;
+    builder[i].getInput().setContent(
+        {reinterpret_cast<const uint8_t*>(content.data()), content.size()});
+  }
+}
+
+}  // namespace rayd::shell
