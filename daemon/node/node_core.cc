@@ -58,6 +58,8 @@ std::optional<Extent> NodeCore::copy_here(ObjectId object) const {
   return state_->objects.copy_here(object);
 }
 
+const Value* NodeCore::peek(ObjectId object) const { return state_->objects.peek(object); }
+
 Snapshot NodeCore::snapshot() const {
   const State& state = *state_;
   Snapshot snapshot;

@@ -31,6 +31,9 @@ class NodeCore {
   /// Where an object's bytes lie in this node's store, for a peer that pulls; nullopt: not here.
   std::optional<Extent> copy_here(ObjectId object) const;
 
+  /// What is known of an object's value; nullptr: nothing.
+  const Value* peek(ObjectId object) const;
+
   /// For `status`, `list`, `describe` and for the simulator's checker: a consistent copy.
   Snapshot snapshot() const;
 

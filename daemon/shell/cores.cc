@@ -1,5 +1,6 @@
 #include "daemon/shell/cores.h"
 
+#include <chrono>
 #include <utility>
 
 namespace rayd::shell {

@@ -49,6 +49,8 @@ class Cores {
   NodeId node_id() const { return node_id_; }
 
   node::Snapshot node_snapshot() const { return node_->snapshot(); }
+  /// What the node knows of an object's value; nullptr: nothing.
+  const Value* peek(ObjectId object) const { return node_->peek(object); }
   head::HeadSnapshot head_snapshot() const { return head_.snapshot(); }
 
  private:

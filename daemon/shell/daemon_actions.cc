@@ -94,10 +94,28 @@ void DaemonCore::perform(HeadAction&& action) {
                      done(reply.job);
                    }
                  },
+                 [&](FetchResult& order) { fetch_result(order); },
                  [&](JobChanged& change) { book_.set_row(change.row); },
                  [&](HeadEvent& event) { log(Event::Level::kInfo, event.name, event.text); },
              },
              action.what);
+}
+
+void DaemonCore::fetch_result(const FetchResult& order) {
+  ResultFetched fetched{order.job, {}, nullptr};
+  const Value* value = cores_.peek(order.object);
+  const auto bytes = value != nullptr && value->extent.length > 0
+                         ? store_.read(value->extent)
+                         : Error{ErrorCode::kObjectLost, "the job's result is gone"};
+  if (bytes) {
+    fetched.text = bytes->text();
+  } else {
+    auto error = std::make_shared<ErrorInfo>();
+    error->code = bytes.error().code;
+    error->message = bytes.error().message;
+    fetched.error = std::move(error);
+  }
+  feed(HeadInput{std::move(fetched)});
 }
 
 }  // namespace rayd::shell

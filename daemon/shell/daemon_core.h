@@ -99,6 +99,7 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   // ---- Performer (daemon_actions.cc)
   void perform(NodeAction&& action) override;
   void perform(HeadAction&& action) override;
+  void fetch_result(const FetchResult& order);
   void log(Event::Level level, const std::string& name, const std::string& text);
 
   // ---- the loop (daemon.cc)

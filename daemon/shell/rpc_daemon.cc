@@ -63,7 +63,8 @@ class DaemonServer final : public schema::Daemon::Server {
     const auto params = context.getParams();
     control_.open_rings(peer_.pid, params.getName().cStr(), params.getNameSpace().cStr(),
                         opened.callback());
-    return opened.take().then([context](OpenedRings&& rings) mutable {
+    return opened.take().then([context, value = opened.value()]() mutable {
+      OpenedRings& rings = value();
       auto results = context.getResults();
       results.getClient().setNode(rings.client.node);
       results.getClient().setSerial(rings.client.serial);
@@ -78,7 +79,8 @@ class DaemonServer final : public schema::Daemon::Server {
     PromisedCallback<OpenedSession> opened;
     const auto params = context.getParams();
     control_.open_session(params.getName().cStr(), params.getNameSpace().cStr(), opened.callback());
-    return opened.take().then([this, context](OpenedSession&& session) mutable {
+    return opened.take().then([this, context, value = opened.value()]() mutable {
+      OpenedSession& session = value();
       auto results = context.getResults();
       results.getClient().setNode(session.session->client().node);
       results.getClient().setSerial(session.session->client().serial);
@@ -120,7 +122,7 @@ class DaemonServer final : public schema::Daemon::Server {
     PromisedCallback<JobId> submitted;
     control_.submit_job(std::move(request), submitted.callback());
     return submitted.take().then(
-        [context](JobId job) mutable { context.getResults().setJob(job.value); });
+        [context, job = submitted.value()]() mutable { context.getResults().setJob(job().value); });
   }
 
   kj::Promise<void> watchJob(WatchJobContext context) override {
@@ -144,7 +146,7 @@ class DaemonServer final : public schema::Daemon::Server {
     control_.cancel_job(JobId{params.getJob()},
                         params.getForce() ? CancelJob::Force::kYes : CancelJob::Force::kNo,
                         cancelled.callback());
-    return cancelled.take().ignoreResult();
+    return cancelled.take();
   }
 
   kj::Promise<void> listFiles(ListFilesContext context) override {
@@ -176,7 +178,8 @@ class DaemonServer final : public schema::Daemon::Server {
     PromisedCallback<ModuleRow> added;
     const auto params = context.getParams();
     control_.add_module(params.getName().cStr(), params.getPath().cStr(), added.callback());
-    return added.take().then([context](ModuleRow&& row) mutable {
+    return added.take().then([context, value = added.value()]() mutable {
+      const ModuleRow& row = value();
       context.getResults().setHash({row.hash.bytes.data(), row.hash.bytes.size()});
       context.getResults().setDescription(row.description_json);
     });
@@ -185,7 +188,7 @@ class DaemonServer final : public schema::Daemon::Server {
   kj::Promise<void> removeModule(RemoveModuleContext context) override {
     PromisedCallback<std::string> removed;
     control_.remove_module(context.getParams().getName().cStr(), removed.callback());
-    return removed.take().ignoreResult();
+    return removed.take();
   }
 
   kj::Promise<void> describeModules(DescribeModulesContext context) override {

@@ -3,6 +3,8 @@
 
 #include <kj/async.h>
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -28,29 +30,40 @@ T value_or_throw(Result<T>&& result) {
   return std::move(result).value();
 }
 
-/// A callback of Control as a promise. If the callback is dropped uncalled, so is the promise.
+/// A callback of Control as a promise: `take` is done when it was called, then `value` has what it
+/// got. If the callback is dropped uncalled, the promise is broken. (KJ could carry the value
+/// itself; g++ 12 then warns of KJ's code.)
 template <class T>
 class PromisedCallback {
  public:
   PromisedCallback() {
-    auto pair = kj::newPromiseAndFulfiller<T>();
+    auto pair = kj::newPromiseAndFulfiller<void>();
     promise_ = kj::mv(pair.promise);
-    fulfiller_ = std::make_shared<kj::Own<kj::PromiseFulfiller<T>>>(kj::mv(pair.fulfiller));
+    state_->fulfiller = kj::mv(pair.fulfiller);
   }
   Callback<T> callback() const {
-    return [fulfiller = fulfiller_](Result<T> result) {
+    return [state = state_](Result<T> result) {
       if (result.ok()) {
-        (*fulfiller)->fulfill(std::move(result).value());
+        state->value = std::make_unique<T>(std::move(result).value());
+        state->fulfiller->fulfill();
       } else {
-        (*fulfiller)->reject(to_exception(result.error()));
+        state->fulfiller->reject(to_exception(result.error()));
       }
     };
   }
-  kj::Promise<T> take() { return kj::mv(promise_); }
+  kj::Promise<void> take() { return kj::mv(promise_); }
+  /// Reads the value once `take` is done; may be kept by the continuation.
+  std::function<T&()> value() const {
+    return [state = state_]() -> T& { return *state->value; };
+  }
 
  private:
-  kj::Promise<T> promise_ = nullptr;
-  std::shared_ptr<kj::Own<kj::PromiseFulfiller<T>>> fulfiller_;
+  struct State {
+    kj::Own<kj::PromiseFulfiller<void>> fulfiller;
+    std::unique_ptr<T> value;
+  };
+  kj::Promise<void> promise_ = nullptr;
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 void write(schema::LogLine::Builder builder, const BookLine& line);

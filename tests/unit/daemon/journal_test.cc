@@ -56,7 +56,7 @@ TEST_CASE("what was committed is there after opening again, the latest of each k
     append_and_wait(journal,
                     {MembershipRow{1, 2, 3, 4, 5}, MembershipRow{2, 2, 4, 4, 5}, module_row("a", 1),
                      module_row("b", 2), module_row("a", 3), ModuleRow{"b", {}, "", ""},
-                     NodeRow{NodeId{3}, "n", NodeState::kDead}});
+                     NodeRow{NodeId{3}, "n", NodeState::kDead, 7, BesideHead::kYes}});
   }
   Journal journal{folder.journal()};
   const auto rows = journal.load();
