@@ -120,6 +120,8 @@ bool RingSession::wait_until(Lock& lock, const Condition& ready, Time deadline, 
     if (for_work) work_wanted_ = false;
   };
   for (;;) {
+    // Read before looking: credit that comes after the look must count as news.
+    const uint64_t credit = channel_.out().peek_credit();
     drain();
     if (ready()) return stop_wanting(), true;
     if (!gone_.empty()) {
@@ -136,7 +138,6 @@ bool RingSession::wait_until(Lock& lock, const Condition& ready, Time deadline, 
     leading_ = true;
     channel_.ring();
     const bool wants_room = !channel_.out().has_room(shm::kMaxMessageBytes);
-    const uint64_t credit = channel_.out().peek_credit();
     lock.unlock();
     const auto news = [&] {
       return channel_.answers().peek_ready() ||
