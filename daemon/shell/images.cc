@@ -193,6 +193,10 @@ bool read_all(const Spawned& spawned, std::string& description, std::string& com
 
 }  // namespace
 
+Images::Images(std::string folder) : folder_(std::move(folder)) {
+  mkdir(folder_.c_str(), 0700);  // if it cannot be made, adding says so
+}
+
 Result<Image> Images::add(const std::string& path) {
   const UniqueFd file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) {

@@ -28,8 +28,8 @@ struct Image {
 
 class Images {
  public:
-  /// `folder` exists.
-  explicit Images(std::string folder) : folder_(std::move(folder)) {}
+  /// Makes the folder if it is not there; its parent is.
+  explicit Images(std::string folder);
 
   /// Copies the file in, unless it is here already. kInvalidArgument: no ELF program or shared
   /// object of this machine; kNotFound.

@@ -40,7 +40,7 @@ class RpcFront::State final : public RpcConnections {
     }
     UniqueFd theirs{ends[1]};
     connecting_ = worker;
-    const auto connection = server_.serve(kj::AutoCloseFd{ends[0]});
+    const auto connection = server_.serve(UniqueFd{ends[0]});
     connecting_.reset();
     if (!connection) return connection.error();
     workers_[worker] = *connection;
