@@ -17,8 +17,8 @@ namespace rayd::node {
 
 std::string Tasks::fault_in(ClientId client, const Submit& message,
                             const CallTemplate& call) const {
-  const auto it = submitters_.find(client);
-  const uint64_t last_seq = it == submitters_.end() ? 0 : it->second.last_seq;
+  const Submitter* submitter = find_submitter(client);
+  const uint64_t last_seq = submitter == nullptr ? 0 : submitter->last_seq;
   if (message.task.client() != client || message.task.index() != 0)
     return to_string(message.task) + " is no task of this client";
   if (message.task.seq() <= last_seq)
@@ -288,6 +288,25 @@ void Tasks::discard(NodeContext& context, ObjectId object, uint32_t attempt, con
 
 // ---- counting -----------------------------------------------------------------------------------
 
+Tasks::Submitter* Tasks::find_submitter(ClientId client) const {
+  if (last_submitter_ != nullptr && last_client_ == client) return last_submitter_;
+  const auto it = submitters_.find(client);
+  if (it == submitters_.end()) return nullptr;
+  last_client_ = client;
+  return last_submitter_ = &it->second;
+}
+
+Tasks::Submitter& Tasks::submitter_of(ClientId client) {
+  if (Submitter* found = find_submitter(client)) return *found;
+  last_client_ = client;
+  return *(last_submitter_ = &submitters_[client]);
+}
+
+void Tasks::forget_submitter(ClientId client) {
+  submitters_.erase(client);
+  last_submitter_ = nullptr;
+}
+
 void Tasks::on_call_accepted(ClientId client) { ++submitter_of(client).accepted; }
 
 void Tasks::on_call_ended(NodeContext& context, ClientId client) {
@@ -295,13 +314,13 @@ void Tasks::on_call_ended(NodeContext& context, ClientId client) {
 }
 
 void Tasks::count_finished(NodeContext& context, ClientId client) {
-  const auto it = submitters_.find(client);
-  if (it == submitters_.end()) return;
-  Submitter& submitter = it->second;
+  Submitter* found = find_submitter(client);
+  if (found == nullptr) return;
+  Submitter& submitter = *found;
   ++submitter.finished;
   const uint64_t unfinished = submitter.accepted - submitter.finished;
   if (submitter.is_gone) {
-    if (unfinished == 0) submitters_.erase(it);
+    if (unfinished == 0) forget_submitter(client);
     return;
   }
   // Often enough that a small limit never waits for long, seldom enough to cost nothing.
@@ -312,20 +331,19 @@ void Tasks::count_finished(NodeContext& context, ClientId client) {
 }
 
 uint64_t Tasks::unfinished_of(ClientId client) const {
-  const auto it = submitters_.find(client);
-  return it == submitters_.end() ? 0 : it->second.accepted - it->second.finished;
+  const Submitter* submitter = find_submitter(client);
+  return submitter == nullptr ? 0 : submitter->accepted - submitter->finished;
 }
 
 void Tasks::on_client_gone(NodeContext& context, ClientId client, ErrorRef cause) {
   cancel_children(context, client, std::move(cause));
-  const auto it = submitters_.find(client);
-  if (it == submitters_.end()) return;
-  it->second.is_gone = true;
-  if (it->second.accepted == it->second.finished) submitters_.erase(it);
+  Submitter& submitter = submitter_of(client);
+  submitter.is_gone = true;
+  if (submitter.accepted == submitter.finished) forget_submitter(client);
 }
 
 void Tasks::begin_attempt(ClientId worker) {
-  const auto it = submitters_.find(worker);
+  const auto it = submitters_.find(worker);  // leaves the memory of the last one to its owner
   if (it == submitters_.end()) return;
   it->second.attempt_base = it->second.last_seq;
   it->second.cancelled.reset();

@@ -119,7 +119,9 @@ class Tasks {
   };
 
   bool is_own_node(NodeId node) const { return node == parts_.options.node; }
-  Submitter& submitter_of(ClientId client) { return submitters_[client]; }
+  Submitter* find_submitter(ClientId client) const;
+  Submitter& submitter_of(ClientId client);
+  void forget_submitter(ClientId client);
   std::string fault_in(ClientId client, const Submit& message, const CallTemplate& call) const;
 
   // to the arguments and to a node
@@ -176,7 +178,9 @@ class Tasks {
   Parts& parts_;
   scheduling::ClusterView cluster_;
   SeqTables<Task> tasks_;
-  std::unordered_map<ClientId, Submitter, IdHash> submitters_;  // looked up only
+  mutable std::unordered_map<ClientId, Submitter, IdHash> submitters_;  // looked up only
+  mutable ClientId last_client_;                                        // found last
+  mutable Submitter* last_submitter_ = nullptr;
   std::map<JobId, Lineage> lineage_;
   std::map<ShapeId, std::set<TaskId>> queued_;      // no node could be given them
   std::map<NodeId, std::set<TaskId>> assigned_to_;  // other nodes

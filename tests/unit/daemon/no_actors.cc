@@ -1,8 +1,17 @@
-// Actors that are never asked for: what the parts' tests link while they have no actors.
+// The least that stands for actors where a story is not about them: an incarnation gets its worker
+// and constructs. Calls and creations by clients are not known here.
+#include <map>
+
 #include "daemon/node/actor_calls.h"
 #include "daemon/node/actor_host.h"
+#include "daemon/node/workers.h"
 
 namespace rayd::node {
+namespace {
+
+std::map<const ActorHost*, std::map<ActorId, StartActor>> started;
+
+}  // namespace
 
 void ActorCalls::on_create(NodeContext&, ClientId, CreateActor&&) {}
 void ActorCalls::on_call(NodeContext&, ClientId, CallActor&&) {}
@@ -22,11 +31,26 @@ void ActorCalls::on_node_dead(NodeContext&, NodeId) {}
 void ActorCalls::reannounce(NodeContext&, Announce&) {}
 void ActorCalls::append_to(Snapshot&) const {}
 
-void ActorHost::on_start(NodeContext&, StartActor&&) {}
-void ActorHost::on_end(NodeContext&, const EndActor&) {}
+void ActorHost::on_start(NodeContext& context, StartActor&& message) {
+  const TemplateRef creation = message.creation;
+  const ActorId actor = message.actor;
+  const uint32_t incarnation = message.incarnation;
+  const JobId job = message.job;
+  started[this].insert_or_assign(actor, std::move(message));
+  parts_.workers.request_for_actor(context, actor, incarnation, *creation, job);
+}
+void ActorHost::on_worker(NodeContext& context, ActorId actor, uint32_t incarnation,
+                          ClientId worker) {
+  context.out.push_back(ToWorker{
+      worker, Run{actor.creation(), 1, started[this].at(actor).creation, {}, actor, incarnation}});
+}
+void ActorHost::on_end(NodeContext& context, const EndActor& message) {
+  parts_.workers.withdraw_actor_request(context, message.actor);
+}
+void ActorHost::on_worker_failed(NodeContext& context, ActorId actor, uint32_t, ErrorRef cause) {
+  context.out.push_back(Event{Event::Level::kWarn, to_string(actor), cause->message});
+}
 void ActorHost::on_announce_ack(NodeContext&, const AnnounceAck&) {}
-void ActorHost::on_worker(NodeContext&, ActorId, uint32_t, ClientId) {}
-void ActorHost::on_worker_failed(NodeContext&, ActorId, uint32_t, ErrorRef) {}
 void ActorHost::on_worker_died(NodeContext&, const WorkerDied&) {}
 void ActorHost::on_done(NodeContext&, ClientId, Done&&) {}
 void ActorHost::on_object_ready(NodeContext&, TaskId, ObjectId) {}

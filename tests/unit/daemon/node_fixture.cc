@@ -49,7 +49,7 @@ void Cluster::settle() {
     node.core->on(context, std::move(next.input));
     last_actions = out;
     for (NodeAction& action : out) perform(node, std::move(action));
-    check_resources();
+    if (++inputs_ < 2000) check_resources();  // a snapshot each: not for large stories
   }
   is_settling_ = false;
 }

@@ -131,6 +131,7 @@ class Cluster {
   std::set<uint32_t> disconnected_;
   bool are_revokes_held_ = false;
   bool is_settling_ = false;
+  uint64_t inputs_ = 0;
   std::map<ClientId, std::map<ObjectId, Value>> answers_;
   std::map<ClientId, uint64_t> next_seq_;
   std::map<ClientId, uint32_t> next_template_;

@@ -210,3 +210,104 @@ TEST_CASE("late and repeated words about workers are ignored") {
   CHECK(cluster.snapshot().workers.empty());
   CHECK(cluster.snapshot().view.used.is_zero());
 }
+
+namespace {
+
+/// Asks node 1 to start an actor; its creation is a Run on a worker of its own.
+TaskId start_actor(Cluster& cluster, uint32_t number, int64_t placement, int64_t running) {
+  CallTemplate creation = call_of("Actor");
+  creation.kind = CallTemplate::Kind::kActorCreation;
+  creation.demand.cpu = running * kUnit;
+  creation.actor.placement_demand.cpu = placement * kUnit;
+  StartActor start;
+  const TaskId task = TaskId::make(ClientId{9, 2}, number);
+  start.actor = ActorId::of(task);
+  start.incarnation = 1;
+  start.creation = std::make_shared<const CallTemplate>(std::move(creation));
+  start.job = JobId{1};
+  cluster.tell(1, FromHead{start});
+  return task;
+}
+
+}  // namespace
+
+TEST_CASE("actors hold a CPU until they are constructed, and then what they asked for") {
+  Cluster cluster{{.nodes = 1, .cpus = 1}};
+  const TaskId first = start_actor(cluster, 1, 1, 0);
+  const TaskId second = start_actor(cluster, 2, 1, 0);
+  CHECK(cluster.claim(second) == nullptr);
+  FakeWorker* actor = cluster.claim(first);
+  REQUIRE(actor != nullptr);
+  CHECK(cluster.snapshot().view.used.cpu == kUnit);
+  cluster.done(*actor);
+  FakeWorker* other = cluster.claim(second);
+  REQUIRE(other != nullptr);
+  CHECK(other != actor);
+  cluster.done(*other);
+  CHECK(cluster.snapshot().view.used.cpu == 0);
+  const TaskId keeps = start_actor(cluster, 3, 1, 1);
+  cluster.done(*cluster.claim(keeps));
+  CHECK(cluster.snapshot().view.used.cpu == kUnit);
+  CHECK(count_in(cluster, WorkerPhase::kActor) == 3);
+}
+
+TEST_CASE("an actor that keeps no CPU is placed on a lent one; one that keeps CPUs waits") {
+  Cluster cluster{{.nodes = 1, .cpus = 1}};
+  cluster.allows_overcommit = true;
+  const ClientId driver = cluster.connect();
+  const TaskId task = cluster.submit(driver, cluster.define(driver, call_of("creator")));
+  FakeWorker* creator = cluster.claim(task);
+  cluster.say(creator->id, Blocked{});  // waits for actors that it makes
+  const TaskId keeps = start_actor(cluster, 1, 1, 1);
+  CHECK(cluster.claim(keeps) == nullptr);
+  const TaskId light = start_actor(cluster, 2, 1, 0);
+  FakeWorker* actor = cluster.claim(light);
+  REQUIRE(actor != nullptr);
+  cluster.done(*actor);
+  CHECK(cluster.snapshot().view.used.cpu == kUnit);
+  cluster.say(creator->id, Unblocked{});
+  cluster.done(*creator);
+  CHECK(cluster.claim(keeps) != nullptr);
+}
+
+TEST_CASE("tasks that line up do not keep an older actor from its CPU") {
+  Cluster cluster{{.nodes = 1, .cpus = 1}};
+  const ClientId driver = cluster.connect();
+  const uint32_t call = cluster.define(driver, call_of("f"));
+  for (int i = 0; i < 10; ++i) cluster.submit(driver, call);
+  const TaskId creation = start_actor(cluster, 1, 1, 0);
+  for (int i = 0; i < 50; ++i) cluster.submit(driver, call);
+  FakeWorker* worker = cluster.workers()[0];
+  for (int i = 0; i < 10; ++i) {
+    REQUIRE(cluster.claim(*worker) != nullptr);
+    cluster.done(*worker);
+  }
+  CHECK(cluster.claim(creation) != nullptr);
+}
+
+TEST_CASE("an actor's request that is withdrawn holds nothing, its worker starting or not") {
+  Cluster cluster{{.nodes = 1, .cpus = 1, .starts = Cluster::Starts::kByHand}};
+  const TaskId first = start_actor(cluster, 1, 1, 0);
+  const TaskId second = start_actor(cluster, 2, 1, 0);
+  REQUIRE(cluster.workers().size() == 1);
+  cluster.tell(1, FromHead{EndActor{ActorId::of(second), 1, nullptr}});
+  cluster.tell(1, FromHead{EndActor{ActorId::of(first), 1, nullptr}});
+  CHECK(cluster.workers().empty());
+  CHECK(cluster.snapshot().workers.empty());
+  CHECK(cluster.snapshot().view.used.is_zero());
+}
+
+TEST_CASE("an actor whose worker cannot be started is told after three times") {
+  Cluster cluster{{.nodes = 1, .cpus = 1, .starts = Cluster::Starts::kByHand}};
+  const TaskId creation = start_actor(cluster, 1, 1, 0);
+  for (int attempt = 1; attempt <= 3; ++attempt) {
+    REQUIRE(cluster.workers().size() == 1);
+    cluster.start_failed(*cluster.workers()[0], "no such image");
+    if (attempt < 3) cluster.advance(Duration::seconds(1));
+  }
+  CHECK(cluster.workers().empty());
+  CHECK(cluster.snapshot().view.used.is_zero());
+  CHECK(cluster.runner_of(creation) == nullptr);
+  cluster.advance(Duration::seconds(1));
+  CHECK(cluster.workers().empty());
+}
