@@ -84,7 +84,8 @@ void Options::params(Params& p) {
       .at_least(0);
   p.output("rle", rle, "write the end as RLE");
   p.output("png", png, "write a picture of the end");
-  p.output("gif", gif, "write a film: a frame every `every` steps, or spread over the run");
+  p.output("gif", gif,
+           "write a film: a frame every `every` steps (at most 1000), or up to 100 over the run");
   p.size("tiles", tiles, "tiles across and down").default_word("auto").execution();
   p.integer("workers", workers, "actors that hold the tiles; auto: the cluster's CPUs")
       .range(1, 100'000)
@@ -169,7 +170,7 @@ void Options::check(Mistakes& mistakes) const {
   }
   if (pattern.content.empty() && !pattern.is_file()) return;
   if (density >= 0) {
-    mistakes.push_back({"density", "(given)", "either density or pattern", ""});
+    mistakes.push_back({"density", Json(density).text(), "either density or pattern", ""});
   }
   check_pattern(mistakes);
 }

@@ -111,7 +111,7 @@ TEST_CASE("mistakes are named with what is wanted, all at once") {
   }
   CHECK(only({{"rule", "B9"}}) == "rule=B9: wanted B…/S… with digits 0 to 8, such as B3/S23");
   CHECK(only({{"pattern", "glider"}, {"density", ".5"}}) ==
-        "density=(given): wanted either density or pattern");
+        "density=0.5: wanted either density or pattern");
   CHECK(mistakes({{"grid", "4000000000x4000000000"}}) == 1);
   CHECK(mistakes({{"grid", "9223372036854775807x2"}}) == 1);
   CHECK(only({{"tiles", "3x4"}, {"grid", "2x8"}}) ==
