@@ -1,6 +1,7 @@
 // rayd: flags → config → wire the parts → run.
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -28,18 +29,18 @@ std::string folder_of_program() {
              : std::string{path}.substr(0, std::string{path}.rfind('/'));
 }
 
-/// rayd-worker lies beside rayd, or where the build tree has it.
-std::string worker_program() {
-  const std::string folder = folder_of_program();
-  for (const char* place : {"/rayd-worker", "/../libexec/rayd-worker", "/../client/rayd-worker"}) {
-    const std::string path = folder + place;
-    if (std::FILE* file = std::fopen(path.c_str(), "r")) {
-      std::fclose(file);
-      return path;
-    }
+/// The first of these places, relative to rayd's own, that holds `name`: installed, or in the build
+/// tree. Empty: none.
+std::string find_beside(std::initializer_list<const char*> places, const std::string& name) {
+  for (const char* place : places) {
+    char resolved[4096];
+    const std::string path = folder_of_program() + place + name;
+    if (realpath(path.c_str(), resolved) != nullptr) return resolved;
   }
-  return folder + "/rayd-worker";
+  return {};
 }
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 /// The words that are not options of the table.
 std::string read_own_words(const std::vector<std::string>& words, shell::DaemonOptions& options) {
@@ -75,7 +76,10 @@ int main(int argc, char** argv) {
   if (!places) return refuse(places.error().message);
   options.config = std::move(loaded->config);
   options.places = std::move(*places);
-  options.worker_program = worker_program();
+  options.worker_program = find_beside({"/", "/../libexec/", "/../client/"}, "rayd-worker");
+  const std::string library =
+      find_beside({"/../" RAYD_LIBDIR "/", "/../lib/", "/../client/"}, "librayclient.so");
+  if (!library.empty()) options.library_dir = folder_of(library);
   options.version = kVersion;
   return shell::run_daemon(std::move(options));
 }

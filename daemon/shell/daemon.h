@@ -20,6 +20,9 @@ struct DaemonOptions {
   Config config;
   Places places;
   std::string worker_program;  // rayd-worker
+  /// Where librayclient.so lies: workers are made of copies, which find it no more by a path
+  /// relative to themselves. Empty: the system knows.
+  std::string library_dir;
   std::string version;
   /// Ends when this process does; 0: none. For private clusters.
   int owner_pid = 0;

@@ -17,7 +17,7 @@ constexpr size_t kLastErrorLines = 20;
 
 /// What a worker's process starts with; what a task adds comes from its runtime environment.
 std::vector<std::string> worker_environment(
-    const std::vector<std::pair<std::string, std::string>>& added) {
+    const std::vector<std::pair<std::string, std::string>>& added, const std::string& library_dir) {
   std::vector<std::string> environment;
   const auto is_added = [&](const std::string& name) {
     return std::any_of(added.begin(), added.end(), [&](const auto& a) { return a.first == name; });
@@ -29,6 +29,12 @@ std::vector<std::string> worker_environment(
     if (value != nullptr && !is_added(name)) {
       environment.push_back(std::string{name} + "=" + value);
     }
+  }
+  if (!is_added("LD_LIBRARY_PATH")) {
+    const char* given = getenv("LD_LIBRARY_PATH");
+    std::string path = given == nullptr ? "" : given;
+    if (!library_dir.empty()) path += (path.empty() ? "" : ":") + library_dir;
+    if (!path.empty()) environment.push_back("LD_LIBRARY_PATH=" + path);
   }
   for (const auto& [name, value] : added) environment.push_back(name + "=" + value);
   return environment;
@@ -113,7 +119,7 @@ void DaemonCore::start_worker(const StartWorker& order) {
       image->kind == ImageFile::kProgram ? ImageKind::kProgram : ImageKind::kSharedObject;
   start.image.hash = image->hash;
   start.image.path = image->path;
-  start.image.environment = worker_environment(order.environment);
+  start.image.environment = worker_environment(order.environment, options_.library_dir);
   start.channel = std::move(*channel);
   processes_.start_worker(std::move(start));
 }

@@ -132,7 +132,7 @@ void DaemonCore::add_module(const std::string& name, const std::string& path,
                             Callback<ModuleRow> done) {
   const auto image = images_.add(path);
   if (!image) return done(image.error());
-  auto description = images_.describe(*image, options_.worker_program);
+  auto description = images_.describe(*image, {options_.worker_program, options_.library_dir});
   if (!description) return done(description.error());
   if (const auto parsed = Json::parse(*description); !parsed) {
     return done(Error{ErrorCode::kInvalidArgument,

@@ -124,7 +124,7 @@ struct Spawned {
   UniqueFd complaints;
 };
 
-Result<Spawned> spawn_describing(const Image& image, const std::string& worker_program) {
+Result<Spawned> spawn_describing(const Image& image, const DescribingPrograms& programs) {
   int description[2];
   int complaints[2];
   if (pipe2(description, O_CLOEXEC) != 0) return system_failure("pipe");
@@ -143,10 +143,16 @@ Result<Spawned> spawn_describing(const Image& image, const std::string& worker_p
   for (char** variable = environ; *variable != nullptr; ++variable) {
     if (std::strncmp(*variable, "RAYD_", 5) != 0) variables.emplace_back(*variable);
   }
+  if (!programs.library_dir.empty()) {
+    const char* given = getenv("LD_LIBRARY_PATH");
+    std::erase_if(variables, [](const auto& v) { return v.starts_with("LD_LIBRARY_PATH="); });
+    variables.push_back("LD_LIBRARY_PATH=" + (given == nullptr ? "" : std::string{given} + ":") +
+                        programs.library_dir);
+  }
   std::vector<char*> environment;
   for (std::string& variable : variables) environment.push_back(variable.data());
   environment.push_back(nullptr);
-  std::string program = is_module ? worker_program : image.path;
+  std::string program = is_module ? programs.worker_program : image.path;
   char* argv[] = {program.data(), nullptr};
 
   posix_spawn_file_actions_t actions;
@@ -241,12 +247,12 @@ Result<Image> Images::find(const ImageHash& hash) const {
   return Image{hash, *kind, path};
 }
 
-Result<std::string> Images::describe(const Image& image, const std::string& worker_program) {
+Result<std::string> Images::describe(const Image& image, const DescribingPrograms& programs) {
   if (image.kind == ImageFile::kProgram && !knows_rayclient(image)) {
     return Error{ErrorCode::kInvalidArgument,
                  "the program is not linked with rayclient (pkg-config --libs rayclient)"};
   }
-  auto spawned = spawn_describing(image, worker_program);
+  auto spawned = spawn_describing(image, programs);
   if (!spawned) return spawned.error();
   std::string description;
   std::string complaints;

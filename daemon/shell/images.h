@@ -26,6 +26,12 @@ struct Image {
   std::string path;  // of our copy
 };
 
+/// What describing an image needs beside it.
+struct DescribingPrograms {
+  std::string worker_program;  // loads shared objects
+  std::string library_dir;     // of librayclient.so; empty: the system knows
+};
+
 class Images {
  public:
   /// Makes the folder if it is not there; its parent is.
@@ -37,10 +43,9 @@ class Images {
   /// kNotFound: it is not here.
   Result<Image> find(const ImageHash& hash) const;
 
-  /// What the image registers, as JSON: asks the image itself at the first call (for at most
-  /// 10 s), and remembers. `worker_program` loads shared objects. kInvalidArgument with what it
-  /// printed: it does not load, or it is not linked with rayclient.
-  Result<std::string> describe(const Image& image, const std::string& worker_program);
+  /// What the image registers, as JSON: asks the image itself (for at most 10 s). kInvalidArgument
+  /// with what it printed: it does not load, or it is not linked with rayclient.
+  Result<std::string> describe(const Image& image, const DescribingPrograms& programs);
 
  private:
   struct FileState {
