@@ -212,7 +212,8 @@ void Assignments::push(NodeContext& context, Worker& worker, uint32_t index,
     worker.depth = attempt.depth;
   }
   context.out.push_back(ToWorker{
-      worker.id, Run{attempt.task, attempt.number, attempt.call, std::move(values), {}, 0}});
+      worker.id,
+      Run{attempt.task, attempt.number, attempt.call, std::move(values), {}, 0, attempt.job}});
 }
 
 void Assignments::note_duration(ShapeQueue& queue, Duration duration) {
