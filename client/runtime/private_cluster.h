@@ -28,8 +28,4 @@ class PrivateCluster {
   std::string socket_;
 };
 
-/// The daemon's program: $RAYD_PROGRAM, else beside this library or program (installed or in the
-/// build tree), else on the PATH. Empty: not found.
-std::string find_daemon_program();
-
 }  // namespace rayd::client

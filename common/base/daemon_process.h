@@ -1,0 +1,35 @@
+// Starting the daemon's program, by rayctl start and by a program that makes a cluster of its own:
+// where rayd lies, and the wait until it serves.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace rayd {
+
+/// The folder of the file that this code was linked into: a program or librayclient.so. Empty: not
+/// known.
+std::string folder_of_this_code();
+
+/// The daemon's program: $RAYD_PROGRAM, else beside this library or program (installed or in the
+/// build tree), else on the PATH. Empty: not found.
+std::string find_daemon_program();
+
+struct DaemonStart {
+  std::string program;
+  std::vector<std::string> arguments;  // without --ready-fd
+  /// kYes: a session of its own, nothing of ours inherited: neither descriptors nor the folder.
+  enum class Detached : bool { kNo, kYes };
+  Detached detached = Detached::kNo;
+  std::string output_file;  // of a detached one: what it prints before its log is open
+};
+
+/// Starts it and returns its pid when it serves. kUnavailable with its own words: it does not, and
+/// has ended.
+Result<pid_t> start_daemon(const DaemonStart& start);
+
+}  // namespace rayd
