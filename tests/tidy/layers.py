@@ -24,7 +24,7 @@ ALLOWED = {
     'client/model/': ['<ray>', 'common/base/'],
     'client/runtime/': ['<ray>', 'client/api/', 'client/core/', 'common/'],
     'client/': ['<ray>', 'client/', 'common/'],
-    'cli/': ['common/'],
+    'cli/': ['common/', '<ray>'],
     'models/': ['<ray>'],
     'tests/': ['<ray>', 'common/', 'daemon/', 'client/', 'cli/', 'models/'],
 }

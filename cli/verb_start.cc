@@ -1,0 +1,187 @@
+// start: begins a cluster on this machine and returns when it serves.
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+
+#include "cli/daemon_end.h"
+#include "cli/exit_status.h"
+#include "cli/interrupts.h"
+#include "cli/shell.h"
+#include "cli/verbs.h"
+#include "common/base/daemon_process.h"
+
+#ifndef RAYD_LIBDIR
+#define RAYD_LIBDIR "lib"
+#endif
+
+namespace rayd::cli {
+namespace {
+
+using Options = std::map<std::string, std::string>;
+
+/// The options among the words of a daemon's command line.
+Options options_among(const std::vector<std::string>& words) {
+  Options found;
+  for (const Setting& setting : split_arguments(words, kDaemon).settings) {
+    found[setting.option] = setting.value;
+  }
+  return found;
+}
+
+std::vector<std::string> words_of_process(int32_t pid) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/cmdline", std::ios::binary};
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
+}
+
+/// "num_cpus is 4 and would be 8": what differs between a running daemon and what was asked for.
+std::string difference(const Options& running, const Options& asked) {
+  std::string text;
+  const auto value_of = [](const Options& options, const std::string& name) {
+    const auto found = options.find(name);
+    return found == options.end() ? std::string("the default") : found->second;
+  };
+  for (const Option& option : options()) {
+    const std::string name{option.name};
+    const std::string has = value_of(running, name);
+    const std::string wants = value_of(asked, name);
+    if (has == wants) continue;
+    text += (text.empty() ? "" : ", ") + flag_of(option) + " is " + has + ", not " + wants;
+  }
+  return text;
+}
+
+std::vector<std::string> arguments_of(const Shell& shell) {
+  std::vector<std::string> arguments{"--head"};
+  for (const std::string& flag : flags_for(shell.loaded, kDaemon)) arguments.push_back(flag);
+  return arguments;
+}
+
+int already_running(const Shell& shell, const DaemonClient& client) {
+  const std::string differs = difference(options_among(words_of_process(client.facts().pid)),
+                                         options_among(arguments_of(shell)));
+  if (!differs.empty()) {
+    return shell.output.fail(
+        {ErrorCode::kAlreadyExists, "cluster '" + client.facts().cluster +
+                                        "' runs already with other options: " + differs +
+                                        ". End it first (rayctl stop), or begin another: --cluster "
+                                        "NAME"});
+  }
+  shell.output.say("cluster '" + client.facts().cluster + "' runs already, with these options");
+  return kDone;
+}
+
+/// The models that come with rayd; empty where they are not installed.
+std::string bundled_module() {
+  const std::string folder = folder_of_this_code();
+  for (const char* relative : {"/../" RAYD_LIBDIR "/rayd/libmodels.so", "/../lib/rayd/libmodels.so",
+                               "/../models/libmodels.so"}) {
+    char path[4096];
+    if (realpath((folder + relative).c_str(), path) != nullptr) return path;
+  }
+  return {};
+}
+
+void add_bundled_module(const Shell& shell) {
+  const std::string path = bundled_module();
+  if (path.empty()) return;
+  const auto client = shell.connect();
+  const Status added = !client ? Status{client.error()} : [&]() -> Status {
+    const auto module = (*client)->add_module("models", path);
+    return module ? Status{} : Status{module.error()};
+  }();
+  if (!added.ok()) {
+    shell.output.say("rayctl: the models that come with rayd are missing (" + path + ": " +
+                     added.error().message + "); rayctl module add FILE takes others");
+  }
+}
+
+/// Stays until the daemon ends; Ctrl-C ends it.
+int block_until_end(const Shell& shell, pid_t pid) {
+  Interrupts interrupts;
+  const UniqueFd process = open_pidfd(pid);
+  for (;;) {
+    pollfd watched[] = {{process.get(), POLLIN, 0}, {interrupts.fd(), POLLIN, 0}};
+    if (poll(watched, 2, -1) < 0) continue;
+    if (interrupts.take() > 0) kill(pid, SIGTERM);
+    if ((watched[0].revents & POLLIN) != 0) break;
+  }
+  if (Interrupts::last_signal() == SIGINT) return kInterrupted;
+  if (Interrupts::last_signal() != 0) return kDone;
+  shell.output.say("the daemon has ended");
+  return kDone;
+}
+
+Status check_command(const Shell& shell) {
+  if (!shell.config().address.empty() && !shell.command.has("--head")) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "joining a cluster of another machine is not there yet; begin one on this "
+                 "machine: rayctl start --head"};
+  }
+  if (!shell.command.has("--head")) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "say whether to begin a cluster here: rayctl start --head"};
+  }
+  return {};
+}
+
+int run_start(Shell& shell) {
+  if (const Status good = check_command(shell); !good.ok()) return shell.output.fail(good.error());
+  const auto places = shell.places();
+  if (!places) return shell.output.fail(places.error());
+  if (const auto running = DaemonClient::connect(places->socket())) {
+    return already_running(shell, **running);
+  } else if (running.error().code != ErrorCode::kUnavailable) {
+    return shell.output.fail(running.error());
+  }
+  if (const Status made = make_places(*places, shell.environment); !made.ok()) {
+    return shell.output.fail(made.error());
+  }
+  DaemonStart start;
+  start.program = find_daemon_program();
+  start.arguments = arguments_of(shell);
+  start.detached = DaemonStart::Detached::kYes;
+  start.output_file = places->log_dir + "/rayd.out";
+  const auto pid = start_daemon(start);
+  if (!pid) {
+    return shell.output.fail(
+        {pid.error().code, "the daemon does not start: " + pid.error().message +
+                               ". Its log: " + places->daemon_log()});
+  }
+  add_bundled_module(shell);
+  const std::string flag =
+      shell.config().cluster == "default" ? std::string() : " --cluster " + shell.config().cluster;
+  shell.output.say(
+      "cluster '" + shell.config().cluster + "' serves at unix:" + places->socket() +
+      "\n  rayctl submit square" + flag + "    runs a workload; rayctl list workloads" + flag +
+      " shows all\n  rayctl status" + flag +
+      "           what there is and what runs\n  rayctl stop" + flag + "             ends it");
+  return shell.command.has("--block") ? block_until_end(shell, *pid) : kDone;
+}
+
+constexpr Flag kFlags[] = {
+    {"--head", "", "begin a cluster on this machine", FlagType::kSwitch},
+    {"--block", "", "stay until the daemon ends; Ctrl-C ends it", FlagType::kSwitch},
+};
+
+}  // namespace
+
+constinit const Verb kStart{
+    .name = "start",
+    .summary = "begin a cluster on this machine; returns when it serves",
+    .operands = "",
+    .details =
+        "Only this machine can reach it: it listens on a Unix socket.\n"
+        "Starting twice with equal options is success.",
+    .flags = kFlags,
+    .programs = kDaemon | kEveryVerb,
+    .most_operands = 0,
+    .run = &run_start,
+};
+
+}  // namespace rayd::cli

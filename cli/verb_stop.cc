@@ -1,0 +1,91 @@
+// stop: ends the cluster on this machine, and returns when it is gone.
+#include <signal.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "cli/daemon_end.h"
+#include "cli/exit_status.h"
+#include "cli/shell.h"
+#include "cli/verbs.h"
+
+namespace rayd::cli {
+namespace {
+
+constexpr Duration kForcePatience = Duration::seconds(5);
+constexpr Duration kPatience = Duration::seconds(60);
+
+/// The socket that somebody listens on, and who.
+struct Running {
+  std::string socket;
+  pid_t pid = 0;
+};
+
+std::optional<Running> find_running(const std::vector<std::string>& sockets) {
+  for (const std::string& socket : sockets) {
+    if (const pid_t pid = listener_of(socket); pid > 0) return Running{socket, pid};
+  }
+  return std::nullopt;
+}
+
+Status ask(const std::string& socket, Force force) {
+  const auto client = DaemonClient::connect(socket);
+  return client ? (*client)->stop(force) : Status{client.error()};
+}
+
+Status end_gracefully(const Running& running, const UniqueFd& process) {
+  if (const Status asked = ask(running.socket, Force::kNo); !asked.ok()) return asked;
+  if (wait_for_end(process, kPatience).ok()) return {};
+  return Error{ErrorCode::kTimeout, "the daemon (pid " + std::to_string(running.pid) +
+                                        ") does not end; rayctl stop --force kills it"};
+}
+
+/// Its keeper ends everything that it started when it is gone.
+Status end_by_force(const Running& running, const UniqueFd& process) {
+  kill(running.pid, SIGTERM);
+  if (wait_for_end(process, kForcePatience).ok()) return {};
+  if (kill(running.pid, SIGKILL) != 0 && errno != ESRCH) {
+    return Error{ErrorCode::kNotAllowed, "the daemon (pid " + std::to_string(running.pid) +
+                                             ") cannot be killed: " + std::strerror(errno)};
+  }
+  return wait_for_end(process, kForcePatience);
+}
+
+int run_stop(Shell& shell) {
+  const auto sockets = shell.sockets();
+  if (!sockets) return shell.output.fail(sockets.error());
+  const auto running = find_running(*sockets);
+  if (!running) {
+    shell.output.say("no cluster named '" + shell.config().cluster + "' runs here: nothing to do");
+    return kDone;
+  }
+  const UniqueFd process = open_pidfd(running->pid);
+  if (process) {
+    const Status ended = shell.command.has("--force") ? end_by_force(*running, process)
+                                                      : end_gracefully(*running, process);
+    if (!ended.ok()) return shell.output.fail(ended.error());
+  }
+  if (const Status gone = wait_for_socket_gone(running->socket, kForcePatience); !gone.ok()) {
+    return shell.output.fail(gone.error());
+  }
+  shell.output.say("cluster '" + shell.config().cluster + "' has ended");
+  return kDone;
+}
+
+constexpr Flag kFlags[] = {
+    {"--force", "", "kill it if it does not end by itself within 5 s", FlagType::kSwitch},
+};
+
+}  // namespace
+
+constinit const Verb kStop{
+    .name = "stop",
+    .summary = "end the cluster on this machine and all that it started",
+    .operands = "",
+    .details = "The journal, modules and logs stay. Where nothing runs, there is nothing to do.",
+    .flags = kFlags,
+    .most_operands = 0,
+    .run = &run_stop,
+};
+
+}  // namespace rayd::cli
