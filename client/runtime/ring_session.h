@@ -98,7 +98,7 @@ class RingSession final : public ray::internal::Runtime,
  private:
   using Lock = std::unique_lock<std::mutex>;
   using Condition = std::function<bool()>;
-  enum class Waiting : uint8_t { kForAnswers, kForWork };
+  enum class Waiting : uint8_t { kForAnswers, kForWork, kForRoom };
 
   CallTemplate translate(const ray::internal::CallTemplate& definition) const;
   std::vector<Arg> pack_arguments(Lock& lock, std::span<const ray::internal::Argument> arguments,

@@ -34,7 +34,7 @@ void RingSession::push_part(Lock& lock, ByteSpan part) {
       case shm::Push::kNoRoom: {
         // The daemon is behind. Answers are drained meanwhile, so that it can go on.
         const auto has_room = [&] { return channel_.out().has_room(part.size()); };
-        wait_until(lock, has_room, shm::kNoDeadline, Waiting::kForAnswers);
+        wait_until(lock, has_room, shm::kNoDeadline, Waiting::kForRoom);
         break;
       }
     }
@@ -115,6 +115,7 @@ void RingSession::on_answer(ClientAnswer&& answer) {
 bool RingSession::wait_until(Lock& lock, const Condition& ready, Time deadline, Waiting waiting) {
   // While somebody waits for work, whoever leads looks at the work ring too.
   const bool for_work = waiting == Waiting::kForWork;
+  const bool for_room = waiting == Waiting::kForRoom;
   if (for_work) work_wanted_ = true;
   const auto stop_wanting = [&] {
     if (for_work) work_wanted_ = false;
@@ -130,24 +131,24 @@ bool RingSession::wait_until(Lock& lock, const Condition& ready, Time deadline, 
     }
     if (now_boottime() >= deadline) return stop_wanting(), false;
     if (leading_) {
-      const auto left = std::chrono::nanoseconds{
-          std::min<int64_t>(deadline.ns - now_boottime().ns, Duration::seconds(1).ns)};
-      followers_.wait_for(lock, left);
+      // Who leads may not have asked to be rung for credit: then a follower looks by itself.
+      const Duration patience = for_room ? Duration::millis(1) : Duration::seconds(1);
+      const int64_t left = std::min(deadline.ns - now_boottime().ns, patience.ns);
+      followers_.wait_for(lock, std::chrono::nanoseconds{left});
       continue;
     }
     leading_ = true;
     channel_.ring();
-    const bool wants_room = !channel_.out().has_room(shm::kMaxMessageBytes);
     lock.unlock();
     const auto news = [&] {
       return channel_.answers().peek_ready() ||
-             (wants_room && channel_.out().peek_credit() != credit) ||
+             (for_room && channel_.out().peek_credit() != credit) ||
              (work_wanted_ && channel_.has_work() && channel_.work().peek_ready());
     };
     const shm::WaitEnd end = channel_.sleep(
         news, {.deadline = deadline,
                .spin_budget = channel_.spin_budget(),
-               .wake_for = wants_room ? shm::WakeFor::kMessagesOrCredit : shm::WakeFor::kMessages});
+               .wake_for = for_room ? shm::WakeFor::kMessagesOrCredit : shm::WakeFor::kMessages});
     lock.lock();
     leading_ = false;
     if (end == shm::WaitEnd::kPeerGone) gone_ = "the daemon is gone";
