@@ -208,6 +208,7 @@ void LocalRuntime::restart_actor(Locked& locked, const ActorPointer& actor) {
     if (limit < 0 || task->attempt <= static_cast<uint32_t>(limit)) {
       ++task->attempt;
       task->state = LocalTask::State::kWaiting;
+      std::erase(work_, task);  // if no thread has begun it: it is handed out again
       actor->calls[task->caller].push_front(task);
       continue;
     }

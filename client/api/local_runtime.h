@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -132,6 +133,7 @@ class LocalRuntime final : public Runtime, public std::enable_shared_from_this<L
   std::map<std::pair<std::string, std::string>, ActorPointer> named_actors_;
   std::map<Demand, std::deque<TaskPointer>> queued_;  // resources wanted; by shape, in order
   std::deque<TaskPointer> work_;                      // resources taken; for the next free thread
+  std::set<TaskPointer> begun_;                       // in the hands of a thread
   std::deque<TaskPointer> settling_;                  // an argument came; see set_ready
   bool is_settling_ = false;
 

@@ -240,6 +240,7 @@ void LocalRuntime::run(const TaskPointer& task) {
   bool is_wanted = false;
   {
     Locked locked(*this);
+    begun_.insert(task);
     attempt = task->attempt;
     is_wanted = task->state == LocalTask::State::kRunning && !task->cancelled;
     if (task->actor != nullptr) instance = task->actor->instance;
@@ -268,6 +269,7 @@ void LocalRuntime::run(const TaskPointer& task) {
 
 void LocalRuntime::on_ran(Locked& locked, Ran ran) {
   const TaskPointer& task = ran.task;
+  begun_.erase(task);
   const CallKind kind = task->call->kind;
   if (kind != CallKind::kActorCall) {
     resources_.give(task->held);
@@ -390,10 +392,9 @@ void LocalRuntime::shutdown() {
     Locked locked(*this);
     if (state_ != State::kRunning) return;
     state_ = State::kStopping;
-    for (auto& [id, object] : objects_) {
-      if (object.producer != nullptr) object.producer->cancelled = true;
+    for (const TaskPointer& task : begun_) task->cancelled = true;
+    for (auto& [id, object] : objects_)
       for (Waiter* waiter : object.waiters) waiter->wake.notify_one();
-    }
     work_ready_.notify_all();
     threads = std::move(threads_);
   }

@@ -21,6 +21,35 @@ class Owner {
  private:
   ray::ObjectRef<int> ref_;
 };
+std::atomic<int> lives{0};
+std::atomic<int> blocked{0};
+std::atomic<bool> released{false};
+
+/// Its first life blocks until the test lets it go.
+class Stubborn {
+ public:
+  static Stubborn* Create() { return new Stubborn; }
+  int life() {
+    ++blocked;
+    while (life_ == 1 && !released) std::this_thread::yield();
+    return life_;
+  }
+  int next() { return ++calls_; }
+
+ private:
+  int life_ = ++lives;
+  int calls_ = 0;
+};
+RAY_REMOTE(Stubborn::Create, &Stubborn::life, &Stubborn::next);
+
+std::atomic<bool> endless_began{false};
+int endless() {
+  endless_began = true;
+  while (!ray::IsCancelled()) std::this_thread::yield();
+  return 0;
+}
+RAY_REMOTE(endless);
+
 int plus(int a, int b) { return a + b; }
 int down(int n) { return n == 0 ? 0 : *ray::Task(down).Remote(n - 1).Get() + 1; }
 std::vector<ray::ObjectRef<int>> make(int n) {
@@ -46,7 +75,7 @@ class Local {
 
   /// Threads let go of what they ran a moment after its result is there.
   bool becomes_empty() const {
-    for (int i = 0; i < 1'000'000 && runtime->object_count() > 0; ++i) std::this_thread::yield();
+    for (int i = 0; i < 20'000'000 && runtime->object_count() > 0; ++i) std::this_thread::yield();
     return runtime->object_count() == 0;
   }
   std::shared_ptr<ray::internal::LocalRuntime> runtime;
@@ -144,4 +173,64 @@ TEST_CASE("many threads of the driver submit and get at once") {
   for (auto& thread : threads) thread.join();
   CHECK(right == 800);
   CHECK(local.becomes_empty());
+}
+
+TEST_CASE("calls that an actor died under are made again, in order, if it may retry them") {
+  Local local;
+  lives = 0;
+  blocked = 0;
+  released = false;
+  const auto actor = ray::Actor(Stubborn::Create).SetMaxRestarts(1).SetMaxTaskRetries(1).Remote();
+  const auto life = actor.Task(&Stubborn::life).Remote();
+  const auto first = actor.Task(&Stubborn::next).Remote();
+  const auto second = actor.Task(&Stubborn::next).Remote();
+  while (blocked == 0) std::this_thread::yield();
+  actor.Kill(false);
+  CHECK(*life.Get() == 2);
+  CHECK(*first.Get() == 1);
+  CHECK(*second.Get() == 2);
+  released = true;  // the first life ends unheard
+}
+
+TEST_CASE(
+    "calls that an actor died under fail, if it may not retry them, and say they may have run") {
+  Local local;
+  lives = 0;
+  blocked = 0;
+  released = false;
+  const auto actor = ray::Actor(Stubborn::Create).SetMaxRestarts(1).Remote();
+  const auto life = actor.Task(&Stubborn::life).Remote();
+  const auto next = actor.Task(&Stubborn::next).Remote();
+  while (blocked == 0) std::this_thread::yield();
+  actor.Kill(false);
+  try {
+    life.Get();
+    FAIL("no exception");
+  } catch (const ray::RayActorException& thrown) {
+    CHECK(thrown.may_have_executed());
+  }
+  CHECK(*next.Get() == 1);
+  released = true;
+}
+
+TEST_CASE("Shutdown cancels what runs, also a task whose result interests nobody") {
+  Local local;
+  endless_began = false;
+  ray::Task(endless).Remote();
+  while (!endless_began) std::this_thread::yield();
+  ray::Shutdown();
+  CHECK_FALSE(ray::IsInitialized());
+}
+
+TEST_CASE("a forced cancel answers at once, though the function goes on") {
+  Local local;
+  lives = 0;
+  blocked = 0;
+  released = false;
+  const auto actor = ray::Actor(Stubborn::Create).Remote();
+  const auto life = actor.Task(&Stubborn::life).Remote();
+  while (blocked == 0) std::this_thread::yield();
+  ray::Cancel(life, true);
+  CHECK_THROWS_AS(life.Get(), ray::RayActorException);
+  released = true;
 }

@@ -122,7 +122,7 @@ TEST_CASE("numbers of every type come back") {
 
 TEST_CASE("integers of 2^32 and more are not mistaken for anything else") {
   // Ray guesses the kind from the bytes and throws for some of these.
-  for (int64_t n = 1; n > 0 && n < (int64_t{1} << 62); n *= 3) {
+  for (int64_t n = 1; n < (int64_t{1} << 60); n *= 3) {
     CHECK(round_trip(n) == n);
     CHECK(round_trip(-n) == -n);
   }
