@@ -1,9 +1,11 @@
-// What a program asks of its session. Sending, draining and waiting are in ring_session_io.cc.
+// What a program asks of its session. Its values are in ring_session_values.cc; sending, draining
+// and waiting in ring_session_io.cc.
 #include "client/runtime/ring_session.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "client/runtime/ring_session_ids.h"
 #include "ray/internal/function.h"
 
 namespace rayd::client {
@@ -13,29 +15,6 @@ namespace api = ray::internal;
 thread_local CurrentCall* RingSession::current_call = nullptr;
 
 namespace {
-
-constexpr size_t kMaxContained = 100'000;
-
-rayd::ObjectId id_of(api::ObjectId id) {
-  rayd::ObjectId object;
-  object.high = id.high;
-  object.low = id.low;
-  return object;
-}
-api::ObjectId id_of(rayd::ObjectId id) { return {id.high, id.low}; }
-rayd::ActorId id_of(api::ActorId id) {
-  rayd::ActorId actor;
-  actor.high = id.high;
-  actor.low = id.low;
-  return actor;
-}
-
-std::vector<rayd::ObjectId> ids_of(std::span<const api::ObjectId> ids) {
-  std::vector<rayd::ObjectId> objects;
-  objects.reserve(ids.size());
-  for (const api::ObjectId id : ids) objects.push_back(id_of(id));
-  return objects;
-}
 
 Time deadline_after(int64_t timeout_ms) {
   return timeout_ms < 0 ? shm::kNoDeadline : now_boottime() + Duration::millis(timeout_ms);
@@ -135,88 +114,6 @@ api::TemplateId RingSession::register_template(const api::CallTemplate& definiti
   send(lock);
   templates_.emplace(definition, id);
   return id;
-}
-
-// ---- values that leave ------------------------------------------------------------------------
-
-Value RingSession::make_value(Lock& lock, const api::SerializedValue& value, size_t inline_limit) {
-  Value result;
-  result.tag = value.tag;
-  result.size = value.bytes.size();
-  result.contains = ids_of(value.contained);
-  if (result.contains.size() > kMaxContained) {
-    api::throw_error(ray::ErrorCode::kInvalidArgument,
-                     "a value with " + std::to_string(result.contains.size()) +
-                         " references; at most " + std::to_string(kMaxContained) +
-                         " fit one object: nest them");
-  }
-  if (value.bytes.size() <= inline_limit) {
-    result.kind = Value::Kind::kInline;
-    result.bytes = Bytes::copy(value.bytes);
-    return result;
-  }
-  result.kind = Value::Kind::kStored;
-  result.extent = allocate(lock, shm::kObjectHeaderBytes + value.bytes.size());
-  uint8_t* memory = store_.writable(result.extent);
-  shm::write_object_header(
-      {.kind = static_cast<uint8_t>(value.tag),
-       .element = static_cast<uint8_t>(value.tag >> 8),
-       .contained_refs = static_cast<uint32_t>(value.contained.size()),
-       .payload_bytes = value.bytes.size()},
-      std::span<uint8_t, shm::kObjectHeaderBytes>{memory, shm::kObjectHeaderBytes});
-  // The copy may be long: other threads go on meanwhile. The piece is ours alone.
-  const bool large = value.bytes.size() > kMaxInArena;
-  if (large) lock.unlock();
-  std::memcpy(memory + shm::kObjectHeaderBytes, value.bytes.data(), value.bytes.size());
-  if (large) lock.lock();
-  return result;
-}
-
-Extent RingSession::allocate(Lock& lock, uint64_t bytes) {
-  if (const auto piece = store_.allocate(bytes)) return *piece;
-  RequestArena request = store_.arena_request(bytes);
-  request.request = next_request_++;
-  core_.outbox().push_back(request);
-  core_.flush_releases();  // what the program let go of may be the room that is wanted
-  send(lock);
-  const auto answered = [&] { return replies_.contains(request.request); };
-  wait_until(lock, answered, shm::kNoDeadline, Waiting::kForAnswers);
-  const ClientAnswer answer = std::move(replies_.extract(request.request).mapped());
-  if (const auto* refused = std::get_if<ArenaRefused>(&answer)) {
-    api::throw_error(ray::ErrorCode::kStoreFull,
-                     "the object store is full: " + std::to_string(bytes) + " bytes wanted, " +
-                         std::to_string(refused->used_bytes) + " of " +
-                         std::to_string(refused->capacity_bytes) +
-                         " in use. Drop references, or start with a larger "
-                         "--object-store-memory");
-  }
-  const Extent extent = std::get<ArenaGranted>(answer).arena;
-  const auto closed = store_.granted(request, extent);
-  if (!closed) api::throw_error(ray::ErrorCode::kInternal, closed.error().message);
-  if (*closed) core_.outbox().push_back(CloseArena{**closed});
-  if (request.kind == RequestArena::Kind::kExtent) {
-    return {extent.segment, extent.offset, bytes};
-  }
-  return *store_.allocate(bytes);
-}
-
-rayd::ObjectId RingSession::put_locked(Lock& lock, const api::SerializedValue& value) {
-  Value packed = make_value(lock, value, kMaxInlineInRing);
-  const rayd::ObjectId object = core_.mint().object(0);
-  core_.created(object);
-  core_.outbox().push_back(Put{object, std::move(packed)});
-  send(lock);
-  return object;
-}
-
-api::ObjectId RingSession::put(const api::SerializedValue& value) {
-  Lock lock{mutex_};
-  return id_of(put_locked(lock, value));
-}
-
-Value RingSession::store_result(const api::SerializedValue& result) {
-  Lock lock{mutex_};
-  return make_value(lock, result, kMaxInlineInRing);
 }
 
 // ---- calls ------------------------------------------------------------------------------------
@@ -327,59 +224,6 @@ api::ActorId RingSession::create_actor(const api::CallSpec& call) {
 }
 
 // ---- reading ----------------------------------------------------------------------------------
-
-namespace {
-
-/// Keeps an object's value, and everything in it, alive.
-struct KeepAlive {
-  KeepAlive(std::shared_ptr<api::Runtime> runtime, api::ObjectId id)
-      : runtime(std::move(runtime)), id(id) {}
-  KeepAlive(const KeepAlive&) = delete;
-  KeepAlive& operator=(const KeepAlive&) = delete;
-  ~KeepAlive() { runtime->release_reference(id); }
-  std::shared_ptr<api::Runtime> runtime;
-  api::ObjectId id;
-};
-
-}  // namespace
-
-api::FetchedValue RingSession::fetched(const Value& value, rayd::ObjectId object) {
-  api::FetchedValue result;
-  result.tag = value.tag;
-  switch (value.kind) {
-    case Value::Kind::kError:
-      result.error = std::make_shared<api::ErrorInfo>(to_api(*value.error));
-      return result;
-    case Value::Kind::kInline: {
-      if (value.contains.empty()) {
-        auto bytes = std::make_shared<Bytes>(value.bytes);
-        result.bytes = bytes->span();
-        result.keep_alive = std::move(bytes);
-        return result;
-      }
-      result.bytes = value.bytes.span();
-      break;
-    }
-    case Value::Kind::kStored: {
-      const auto payload = store_.payload(value.extent);
-      if (!payload) {
-        api::ErrorInfo error;
-        error.code = ray::ErrorCode::kCorrupt;
-        error.message = payload.error().message;
-        result.error = std::make_shared<api::ErrorInfo>(std::move(error));
-        return result;
-      }
-      result.bytes = *payload;
-      break;
-    }
-    case Value::Kind::kNone: RAY_CHECK(false);
-  }
-  if (!object.is_nil()) {
-    core_.add_handle(object);
-    result.keep_alive = std::make_shared<KeepAlive>(shared_from_this(), id_of(object));
-  }
-  return result;
-}
 
 api::Waited RingSession::get(std::span<const api::ObjectId> ids, int64_t timeout_ms,
                              std::span<api::FetchedValue> values) {

@@ -196,26 +196,6 @@ std::optional<RingSession::Work> RingSession::next_work() {
   }
 }
 
-std::vector<api::FetchedValue> RingSession::open_arguments(const std::vector<Value>& args) {
-  const Lock lock{mutex_};
-  std::vector<api::FetchedValue> opened;
-  opened.reserve(args.size());
-  for (const Value& arg : args) {
-    // One handle a reference while the call runs; unpacking makes its own.
-    for (const rayd::ObjectId inner : arg.contains) core_.add_handle(inner);
-    core_.on_granted(arg.contains);
-    opened.push_back(fetched(arg, {}));
-  }
-  return opened;
-}
-
-void RingSession::close_arguments(const std::vector<Value>& args) {
-  const Lock lock{mutex_};
-  for (const Value& arg : args) {
-    for (const rayd::ObjectId inner : arg.contains) core_.drop_handle(inner);
-  }
-}
-
 void RingSession::shutdown() {
   {
     Lock lock{mutex_};

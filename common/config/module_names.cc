@@ -129,8 +129,8 @@ Result<Json> find_method(const FoundName& found_class, std::string_view word) {
     return Error{ErrorCode::kInvalidArgument,
                  found_class.name + " has several methods " + std::string{word}};
   }
-  return Error{ErrorCode::kNotFound, found_class.name + " has no method '" + std::string{word} +
-                                         "'" + hint(word, known)};
+  return Error{ErrorCode::kNotFound,
+               found_class.name + " has no method '" + std::string{word} + "'" + hint(word, known)};
 }
 
 std::string default_module_name(std::string_view file_name) {

@@ -34,11 +34,12 @@ interface Daemon {
 
   openRings @1 (name :Text, nameSpace :Text)
       -> (client :V.Client, job :UInt32, nameSpace :Text, image :Data, rings :Rings);
-  # A local driver: the channel's descriptors. Its death is its pid's (a pidfd of the socket's peer),
-  # not this socket's. `image` is the hash of its program, which the daemon has read and keeps, so
-  # that workers can be made of it. An empty nameSpace gets one of its own.
+  # A local driver: the channel's descriptors. Its death is that of the socket's peer (a pidfd), not
+  # this socket's. `image` is the hash of its program, which the daemon has read and keeps, so that
+  # workers can be made of it. An empty nameSpace gets one of its own.
 
-  openSession @2 (name :Text, nameSpace :Text) -> (client :V.Client, job :UInt32, session :Session, nameSpace :Text);
+  openSession @2 (name :Text, nameSpace :Text)
+      -> (client :V.Client, job :UInt32, session :Session, nameSpace :Text);
   # A client without rings (rayctl; later a machine without a daemon). Ends with the connection.
 
   status @3 () -> (status :Status);
