@@ -1,0 +1,37 @@
+"""The cases of cluster_tasks.cc beside a head, with a small store, and alone."""
+
+import os
+
+from cluster import Cluster, check, main
+
+PROGRAM = os.environ['CLUSTER_TASKS']
+
+
+def tasks_run_beside_a_head_and_leave_nothing():
+    with Cluster('--num-cpus', '2') as cluster:
+        cluster.run([PROGRAM])
+        cluster.check_nothing_kept()
+        cluster.check_sleeps()
+
+
+def a_full_store_is_told_and_recovers():
+    with Cluster('--num-cpus', '2', '--object-store-memory', '64MiB',
+                 '--store-full-timeout-ms', '500') as cluster:
+        cluster.run([PROGRAM, '[.full]'])
+        cluster.check_nothing_kept()
+
+
+def a_program_alone_has_a_cluster_of_its_own():
+    alone = Cluster()  # its folder; the program starts the daemon
+    try:
+        alone.run([PROGRAM])
+        alone.check_no_process()
+        alone.check_no_file()
+        check(not os.path.isdir(os.path.join(alone.folder, 'run', 'rayd', 'default')),
+              'there is a default cluster')
+    finally:
+        alone._remove_folder()
+
+
+main(tasks_run_beside_a_head_and_leave_nothing, a_full_store_is_told_and_recovers,
+     a_program_alone_has_a_cluster_of_its_own)
