@@ -68,7 +68,12 @@ void RingSession::send(Lock& lock) {
 
 void RingSession::send_done(Done&& done) {
   Lock lock{mutex_};
+  std::vector<rayd::ObjectId> contained;
+  for (const Value& result : done.results) {
+    contained.insert(contained.end(), result.contains.begin(), result.contains.end());
+  }
   core_.outbox().push_back(std::move(done));
+  for (const rayd::ObjectId object : contained) core_.drop_handle(object);
   core_.flush_releases();
   send(lock);
 }

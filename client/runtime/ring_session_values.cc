@@ -94,7 +94,10 @@ api::ObjectId RingSession::put(const api::SerializedValue& value) {
 
 Value RingSession::store_result(const api::SerializedValue& result) {
   Lock lock{mutex_};
-  return make_value(lock, result, kMaxInlineInRing);
+  Value value = make_value(lock, result, kMaxInlineInRing);
+  // The program's own references may end before Done has left: see send_done.
+  for (const rayd::ObjectId object : value.contains) core_.add_handle(object);
+  return value;
 }
 
 // ---- reading ----------------------------------------------------------------------------------
