@@ -120,8 +120,10 @@ void Assignments::on_started_despite(NodeContext& context, Worker& worker, Slot&
     revoke_behind(context, worker);
   }
   const bool is_recursive = attempt.recursive == Cancel::Recursive::kYes;
+  const auto force =
+      attempt.wish == Attempt::Wish::kForce ? Cancel::Force::kYes : Cancel::Force::kNo;
   check_condemned(context, worker);
-  if (is_recursive) parts_.tasks.cancel_children(context, id, parent_was_cancelled());
+  if (is_recursive) parts_.tasks.cancel_children(context, id, force, parent_was_cancelled());
 }
 
 // A forced cancel kills only if its attempt is the claimed one: no other slot of the worker may be

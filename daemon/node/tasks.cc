@@ -336,7 +336,7 @@ uint64_t Tasks::unfinished_of(ClientId client) const {
 }
 
 void Tasks::on_client_gone(NodeContext& context, ClientId client, ErrorRef cause) {
-  cancel_children(context, client, std::move(cause));
+  cancel_children(context, client, Cancel::Force::kNo, std::move(cause));
   Submitter& submitter = submitter_of(client);
   submitter.is_gone = true;
   if (submitter.accepted == submitter.finished) forget_submitter(client);

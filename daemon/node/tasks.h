@@ -41,7 +41,7 @@ class Tasks {
   void on_cancel(NodeContext& context, ClientId client, const Cancel& message);
   void on_job_ended(NodeContext& context, JobId job);
   /// Children of an attempt that was cancelled. What it submits from now on is cancelled too.
-  void cancel_children(NodeContext& context, ClientId parent, ErrorRef cause);
+  void cancel_children(NodeContext& context, ClientId parent, Cancel::Force force, ErrorRef cause);
   /// The worker's attempt has ended: what it submits from now on belongs to its next one.
   void begin_attempt(ClientId worker);
   /// The client is dead. A driver's tasks are cancelled, and the children of the attempt that a

@@ -45,7 +45,8 @@ void Tasks::cancel(NodeContext& context, TaskId id, Cancel::Force force,
   }
 }
 
-void Tasks::cancel_children(NodeContext& context, ClientId parent, ErrorRef cause) {
+void Tasks::cancel_children(NodeContext& context, ClientId parent, Cancel::Force force,
+                            ErrorRef cause) {
   Submitter& submitter = submitter_of(parent);
   if (!submitter.cancelled) submitter.cancelled = cause;
   const uint64_t base = submitter.attempt_base;
@@ -54,7 +55,7 @@ void Tasks::cancel_children(NodeContext& context, ClientId parent, ErrorRef caus
     if (id.seq() > base && task.state != Task::State::kFinished) children.push_back(id);
   });
   for (const TaskId id : children)
-    cancel(context, id, Cancel::Force::kNo, Cancel::Recursive::kYes, cause);
+    cancel(context, id, force, Cancel::Recursive::kYes, cause);
 }
 
 void Tasks::on_job_ended(NodeContext& context, JobId job) {
