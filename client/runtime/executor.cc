@@ -14,18 +14,25 @@ namespace api = ray::internal;
 
 namespace {
 
-/// Copies a result out of user memory while it is alive.
+/// Copies a result out of user memory while it is alive. That it cannot be stored is no exception of
+/// the user's function.
 class StoringSink final : public api::ResultSink {
  public:
   explicit StoringSink(RingSession& session) : session_(session) {}
   void value(const api::SerializedValue& result) override {
-    results_.push_back(session_.store_result(result));
+    try {
+      results_.push_back(session_.store_result(result));
+    } catch (const api::RayException& refused) {
+      refusal_ = refused.info();
+    }
   }
+  const std::shared_ptr<const api::ErrorInfo>& refusal() const { return refusal_; }
   std::vector<Value> take() { return std::move(results_); }
 
  private:
   RingSession& session_;
   std::vector<Value> results_;
+  std::shared_ptr<const api::ErrorInfo> refusal_;
 };
 
 struct Call {
@@ -103,6 +110,10 @@ class Executor {
       execution.error = *refused.info();
     }
     session_->close_arguments(call.run.args);
+    if (sink.refusal()) {
+      execution.end = api::Execution::End::kFailed;
+      execution.error = *sink.refusal();
+    }
     if (execution.end != api::Execution::End::kFailed) {
       done.results = sink.take();
       if (done.results.empty() && call.definition.kind != CallTemplate::Kind::kActorCreation) {
