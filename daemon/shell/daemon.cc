@@ -150,7 +150,7 @@ int DaemonCore::run() {
     const std::optional<Time> due = cores_.tick();
     hot_.ring();
     if (cores_.has_joined() && options_.ready_fd >= 0) say_ready("ready");
-    if (any) continue;
+    if (any || stopping_) continue;  // asked to stop just now, nothing else would end the sleep
     if (hot_.is_active()) {
       sched_yield();
     } else {
