@@ -121,7 +121,7 @@ class Cluster:
         try:
             self.start()
         except BaseException:
-            self._remove_folder()
+            self.remove_folder()
             raise
         return self
 
@@ -143,7 +143,7 @@ class Cluster:
         finally:
             if kind is not None:
                 self.show_log()
-            self._remove_folder()
+            self.remove_folder()
 
     # Start and end.
 
@@ -228,7 +228,7 @@ class Cluster:
         shared = [name for name in set(os.listdir('/dev/shm')) - self.shm_before if 'ray' in name]
         check(not shared, f'shared memory is left: {shared}')
 
-    def _remove_folder(self):
+    def remove_folder(self):
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -248,7 +248,8 @@ class Cluster:
         return json.loads(self.run([os.environ['CLUSTER_STATE'], self.socket]))
 
     def check_nothing_kept(self, patience_s=PATIENCE_S):
-        """Without clients there is no object, no task, nothing in the store, no busy worker."""
+        """Without clients there is no object, no task, no living actor, nothing in the store; and no
+        worker, once it was idle for as long as it may (start with IDLE)."""
         kept = {}
 
         def empty():
@@ -256,7 +257,7 @@ class Cluster:
             kept.clear()
             kept.update({kind: state[kind] for kind in ('objects', 'tasks', 'actors') if state[kind]})
             kept['actors'] = [row for row in kept.get('actors', []) if row['state'] != 'dead']
-            kept['workers'] = [row for row in state['workers'] if row['state'] != 'idle']
+            kept['workers'] = state['workers']
             kept['store_used'] = state['store_used']
             return not any(kept.values())
 
@@ -304,3 +305,5 @@ def default_rounds(variable, plain, sanitized):
 
 
 KILL = signal.SIGKILL
+# So that a test sees idle workers end, too.
+IDLE = ('--idle-worker-timeout-ms', '1000')

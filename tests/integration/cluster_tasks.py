@@ -2,13 +2,13 @@
 
 import os
 
-from cluster import Cluster, check, main
+from cluster import IDLE, Cluster, check, main
 
 PROGRAM = os.environ['CLUSTER_TASKS']
 
 
 def tasks_run_beside_a_head_and_leave_nothing():
-    with Cluster('--num-cpus', '2') as cluster:
+    with Cluster('--num-cpus', '2', *IDLE) as cluster:
         cluster.run([PROGRAM])
         cluster.check_nothing_kept()
         cluster.check_sleeps()
@@ -16,7 +16,7 @@ def tasks_run_beside_a_head_and_leave_nothing():
 
 def a_full_store_is_told_and_recovers():
     with Cluster('--num-cpus', '2', '--object-store-memory', '64MiB',
-                 '--store-full-timeout-ms', '500') as cluster:
+                 '--store-full-timeout-ms', '500', *IDLE) as cluster:
         cluster.run([PROGRAM, '[.full]'])
         cluster.check_nothing_kept()
 
@@ -30,7 +30,7 @@ def a_program_alone_has_a_cluster_of_its_own():
         check(not os.path.isdir(os.path.join(alone.folder, 'run', 'rayd', 'default')),
               'there is a default cluster')
     finally:
-        alone._remove_folder()
+        alone.remove_folder()
 
 
 main(tasks_run_beside_a_head_and_leave_nothing, a_full_store_is_told_and_recovers,
