@@ -14,8 +14,8 @@ namespace api = ray::internal;
 
 namespace {
 
-/// Copies a result out of user memory while it is alive. That it cannot be stored is no exception of
-/// the user's function.
+/// Copies a result out of user memory while it is alive. That it cannot be stored is no exception
+/// of the user's function.
 class StoringSink final : public api::ResultSink {
  public:
   explicit StoringSink(RingSession& session) : session_(session) {}

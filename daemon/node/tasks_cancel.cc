@@ -54,8 +54,7 @@ void Tasks::cancel_children(NodeContext& context, ClientId parent, Cancel::Force
   tasks_.for_each_of(parent, [&](TaskId id, const Task& task) {
     if (id.seq() > base && task.state != Task::State::kFinished) children.push_back(id);
   });
-  for (const TaskId id : children)
-    cancel(context, id, force, Cancel::Recursive::kYes, cause);
+  for (const TaskId id : children) cancel(context, id, force, Cancel::Recursive::kYes, cause);
 }
 
 void Tasks::on_job_ended(NodeContext& context, JobId job) {
