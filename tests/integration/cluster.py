@@ -1,4 +1,4 @@
-"""A cluster of a test's own: a head started in a temporary folder, looked into, and ended without a trace.
+"""A cluster of a test's own: a head in a temporary folder, looked into, and ended without a trace.
 
     with Cluster('--num-cpus', '2') as cluster:
         cluster.run([program, 'argument'])
@@ -40,7 +40,8 @@ def wait_until(condition, text, patience_s=PATIENCE_S):
         if found:
             return found
         if time.monotonic() > end:
-            raise Broken(f'after {patience_s:.0f} s still not so: {text() if callable(text) else text}')
+            wanted = text() if callable(text) else text
+            raise Broken(f'after {patience_s:.0f} s still not so: {wanted}')
         time.sleep(0.02)
 
 
@@ -96,7 +97,8 @@ def processes_of_folder(folder):
 def describe_process(pid):
     try:
         with open(f'/proc/{pid}/cmdline', 'rb') as stream:
-            return f'{pid} ({stream.read().replace(bytes(1), b" ").decode(errors="replace").strip()})'
+            words = stream.read().replace(bytes(1), b' ').decode(errors='replace')
+        return f'{pid} ({words.strip()})'
     except OSError:
         return str(pid)
 
@@ -107,7 +109,7 @@ def rss_bytes(pid):
 
 
 class Cluster:
-    """A head of one machine. Its folder is `folder`; a second cluster may be started on it later."""
+    """A head of one machine in `folder`; a second one may be started there later."""
 
     def __init__(self, *options, folder=None):
         self.options = list(options)
@@ -151,8 +153,8 @@ class Cluster:
         """For clients of this cluster; nothing of the caller's cluster is left in it."""
         environment = {key: value for key, value in os.environ.items()
                        if not key.startswith(('RAY_', 'RAYD_')) or key == 'RAYD_SANITIZED'}
-        for key, name in (('XDG_RUNTIME_DIR', 'run'), ('XDG_STATE_HOME', 'state'), ('TMPDIR', 'tmp'),
-                          ('XDG_CONFIG_HOME', 'config')):
+        for key, name in (('XDG_RUNTIME_DIR', 'run'), ('XDG_STATE_HOME', 'state'),
+                          ('TMPDIR', 'tmp'), ('XDG_CONFIG_HOME', 'config')):
             path = os.path.join(self.folder, name)
             os.makedirs(path, mode=0o700, exist_ok=True)
             environment[key] = path
@@ -248,15 +250,15 @@ class Cluster:
         return json.loads(self.run([os.environ['CLUSTER_STATE'], self.socket]))
 
     def check_nothing_kept(self, patience_s=PATIENCE_S):
-        """Without clients there is no object, no task, no living actor, nothing in the store; and no
-        worker, once it was idle for as long as it may (start with IDLE)."""
+        """Without clients there is no object, no task, no living actor, nothing in the store; and
+        no worker, once it was idle for as long as it may (start with IDLE)."""
         kept = {}
 
         def empty():
             state = self.state()
             kept.clear()
-            kept.update({kind: state[kind] for kind in ('objects', 'tasks', 'actors') if state[kind]})
-            kept['actors'] = [row for row in kept.get('actors', []) if row['state'] != 'dead']
+            kept.update({kind: state[kind] for kind in ('objects', 'tasks')})
+            kept['actors'] = [row for row in state['actors'] if row['state'] != 'dead']
             kept['workers'] = state['workers']
             kept['store_used'] = state['store_used']
             return not any(kept.values())
@@ -280,7 +282,8 @@ class Cluster:
         return len(os.listdir(f'/proc/{self.pid}/fd'))
 
     def output(self):
-        with open(os.path.join(self.folder, 'daemon.out'), encoding='utf-8', errors='replace') as text:
+        path = os.path.join(self.folder, 'daemon.out')
+        with open(path, encoding='utf-8', errors='replace') as text:
             return text.read()
 
     def show_log(self):
