@@ -102,7 +102,7 @@ std::string LocalResources::explain(const Demand& demand) const {
 
 Demand demand_of(const CallOptions& options, int64_t cpus) {
   Demand demand;
-  if (cpus > 0) demand["CPU"] = cpus * static_cast<int64_t>(kUnit);
+  if (options.resources.empty() && cpus > 0) demand["CPU"] = cpus * static_cast<int64_t>(kUnit);
   for (const auto& [name, value] : options.resources) demand[name] = quantity(value);
   std::erase_if(demand, [](const auto& entry) { return entry.second == 0; });
   return demand;

@@ -27,7 +27,7 @@ class LocalResources {
   Demand free_;
 };
 
-/// What a call's options ask for, in quantities; `cpus`: if they do not name CPUs.
+/// What a call's options ask for, in quantities; `cpus`: if they name nothing.
 Demand demand_of(const CallOptions& options, int64_t cpus);
 
 }  // namespace ray::internal

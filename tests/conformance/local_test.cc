@@ -144,6 +144,18 @@ TEST_CASE("resources come from the arguments of the head") {
   CHECK_THROWS_AS(Local({"--resources", "[1]"}), ray::RayException);
 }
 
+TEST_CASE("a task that names resources holds those alone, one that names none holds a CPU") {
+  Local local({"--num-cpus", "1", "--resources", "{\"disk\": 1}"});
+  endless_began = false;
+  const auto holds_the_cpu = ray::Task(endless).Remote();
+  while (!endless_began) std::this_thread::yield();
+  CHECK(*ray::Task(plus).SetResource("disk", 1).Remote(1, 2).Get() == 3);
+  const auto waits = ray::Task(plus).Remote(1, 2);
+  CHECK(ray::Wait(std::vector<ray::ObjectRef<int>>{waits}, 1, 5).ready.empty());
+  ray::Cancel(holds_the_cpu);
+  CHECK(*waits.Get() == 3);
+}
+
 TEST_CASE("Shutdown wakes who waits, and refs of before name nothing after") {
   ray::ObjectRef<int> old;
   {
