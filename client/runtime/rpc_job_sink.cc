@@ -25,12 +25,21 @@ void check(const Status& status) {
                              status.error().message);
 }
 
+/// The conversation over the socket that this worker was born with. There is one for all the jobs
+/// whose roots it runs, one after the other: two on one socket would number their questions alike.
+struct ControlLine {
+  explicit ControlLine(UniqueFd socket)
+      : client(loop, std::move(socket)), daemon(client.bootstrap<schema::Daemon>()) {}
+
+  PollLoop loop;
+  RpcClient client;
+  schema::Daemon::Client daemon;
+};
+
 class RpcJob final : public JobSink {
  public:
-  explicit RpcJob(UniqueFd socket)
-      : client_(loop_, std::move(socket)),
-        daemon_(client_.bootstrap<schema::Daemon>()),
-        sink_(daemon_.jobRequest().send().getSink()) {}
+  explicit RpcJob(ControlLine& line)
+      : client_(line.client), sink_(line.daemon.jobRequest().send().getSink()) {}
 
   ~RpcJob() noexcept override {}  // KJ's destructors may throw; the base's may not
 
@@ -120,9 +129,7 @@ class RpcJob final : public JobSink {
  private:
   void finish(kj::Promise<void> promise) { check(client_.wait(kj::mv(promise), kPatience)); }
 
-  PollLoop loop_;
-  RpcClient client_;
-  schema::Daemon::Client daemon_;
+  RpcClient& client_;
   schema::JobSink::Client sink_;
   Time next_progress_;
   Time next_question_;
@@ -132,12 +139,16 @@ class RpcJob final : public JobSink {
 }  // namespace
 
 Result<std::unique_ptr<JobSink>> connect_job_sink(int control_fd) {
-  const int own = fcntl(control_fd, F_DUPFD_CLOEXEC, 0);
-  if (own < 0) {
-    return Error{ErrorCode::kUnavailable,
-                 std::string{"no control socket in this worker: "} + std::strerror(errno)};
+  static ControlLine* line = nullptr;  // ends with the process
+  if (line == nullptr) {
+    const int own = fcntl(control_fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0) {
+      return Error{ErrorCode::kUnavailable,
+                   std::string{"no control socket in this worker: "} + std::strerror(errno)};
+    }
+    line = new ControlLine{UniqueFd{own}};
   }
-  return std::unique_ptr<JobSink>{std::make_unique<RpcJob>(UniqueFd{own})};
+  return std::unique_ptr<JobSink>{std::make_unique<RpcJob>(*line)};
 }
 
 }  // namespace rayd::client

@@ -14,8 +14,9 @@ class JobSink : public ray::Job {
   virtual ray::Arguments arguments() = 0;
 };
 
-/// Over a duplicate of `control_fd`, the socket that this worker was born with. Calls block until
-/// the daemon has what they say, so nothing is lost when the run ends.
+/// Over a duplicate of `control_fd`, the socket that this worker was born with; all of a process
+/// share one conversation, and belong to one thread. Calls block until the daemon has what they
+/// say, so nothing is lost when the run ends.
 Result<std::unique_ptr<JobSink>> connect_job_sink(int control_fd);
 
 }  // namespace rayd::client
