@@ -300,7 +300,8 @@ def main(*tests):
     for test in tests:
         begun = time.monotonic()
         test()
-        print(f'{test.__name__.replace("_", " ")}: ok, {time.monotonic() - begun:.1f} s', flush=True)
+        sentence = test.__name__.replace('_', ' ')
+        print(f'{sentence}: ok, {time.monotonic() - begun:.1f} s', flush=True)
 
 
 def default_rounds(variable, plain, sanitized):
