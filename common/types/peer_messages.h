@@ -128,11 +128,12 @@ struct Discard {
 
 // ---- P3: actor calls, straight between the caller's node C and the actor's node B ---------------
 
+/// The first n of this incarnation. Again, with a higher base: replies below it need not be kept.
 struct Attach {
   ActorId actor;
   uint32_t incarnation = 0;
   ClientId caller;
-  uint64_t base = 1;  // the first n of this incarnation
+  uint64_t base = 1;
 };
 struct ActorCall {
   ActorId actor;
@@ -141,6 +142,7 @@ struct ActorCall {
   uint64_t n = 0;
   uint64_t acked = 0;  // replies up to here need not be kept
   TaskId task;
+  JobId job;
   TemplateRef call;
   std::vector<Arg> args;
   std::vector<Value> values;  // as in Assign
@@ -163,23 +165,32 @@ struct ActorReply {
   ErrorRef error;
   Transfer transfer;
 };
-/// B serves another incarnation (or none) of the actor.
+/// B → C: B does not serve this incarnation, or no longer: it was reaped. Calls above `started`
+/// have not begun there and never will, so they may be made again free of charge.
 struct StaleIncarnation {
   ActorId actor;
   uint32_t incarnation = 0;  // the one that was asked for
   ClientId caller;
+  uint64_t started = 0;
 };
-/// C → B: cancel word for a running call, or drop it unstarted.
+/// C → B: this caller makes no more calls, and has all its replies. B forgets it.
+struct Detach {
+  ActorId actor;
+  uint32_t incarnation = 0;
+  ClientId caller;
+};
+/// C → B: cancel word for a running call, or drop it unstarted. Its reply comes all the same.
 struct CancelCall {
   ActorId actor;
   uint32_t incarnation = 0;
   ClientId caller;
   uint64_t n = 0;
+  Cancel::Recursive recursive = Cancel::Recursive::kYes;
 };
 
-using PeerMessage =
-    std::variant<Borrow, BorrowAck, TransferDone, PeerRelease, Fetch, FetchedValue, CopyChanged,
-                 DropCopy, Assign, Refused, AttemptDone, AttemptFailed, Revoke, Revoked, CancelTask,
-                 Discard, Attach, ActorCall, SkipCall, ActorReply, StaleIncarnation, CancelCall>;
+using PeerMessage = std::variant<Borrow, BorrowAck, TransferDone, PeerRelease, Fetch, FetchedValue,
+                                 CopyChanged, DropCopy, Assign, Refused, AttemptDone, AttemptFailed,
+                                 Revoke, Revoked, CancelTask, Discard, Attach, Detach, ActorCall,
+                                 SkipCall, ActorReply, StaleIncarnation, CancelCall>;
 
 }  // namespace rayd

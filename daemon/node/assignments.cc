@@ -10,6 +10,7 @@
 #include "daemon/node/store_grants.h"
 #include "daemon/node/tasks.h"
 #include "daemon/node/tasks_references.h"
+#include "daemon/node/worker_results.h"
 #include "daemon/node/workers.h"
 
 namespace rayd::node {
@@ -256,15 +257,14 @@ void Assignments::tell_failed(NodeContext& context, uint32_t index, ErrorRef cau
   }
 }
 
-// The message was checked (fault_in) and its extents are sealed.
+// The message was checked and its extents are sealed.
 void Assignments::tell_done(NodeContext& context, uint32_t index, Done&& message) {
   const Attempt& attempt = attempts_[index];
   const TaskId task = attempt.task;
   const uint32_t number = attempt.number;
   const NodeId owner = attempt.owner;
   if (message.error) message.error = complete_error(attempt, *message.error);
-  for (Value& value : message.results)
-    if (value.kind == Value::Kind::kStored) value.nodes.assign(1, parts_.options.node);
+  set_location(parts_, message.results);
   if (owner == parts_.options.node) {
     // What the worker holds now, the value holds from now on; its Release comes after this.
     for (const Value& value : message.results)
@@ -316,25 +316,6 @@ ErrorRef Assignments::died_of(const Attempt& attempt, const Worker& worker,
 
 // ---- a worker's results -----------------------------------------------------------------------
 
-std::string Assignments::fault_in(ClientId worker, const Attempt& attempt,
-                                  const Done& message) const {
-  const size_t expected = message.error ? 0 : attempt.call->return_count;
-  if (message.results.size() != expected)
-    return std::to_string(message.results.size()) + " results where " + std::to_string(expected) +
-           " are due";
-  for (const Value& value : message.results) {
-    const bool is_inlined = value.kind == Value::Kind::kInline;
-    if (!is_inlined && value.kind != Value::Kind::kStored) return "a result without a value";
-    if (is_inlined && value.bytes.size() > kMaxInlineInRing)
-      return "an inline result of " + std::to_string(value.bytes.size()) + " bytes; at most " +
-             std::to_string(kMaxInlineInRing) + " travel in a ring";
-    for (const ObjectId object : value.contains)
-      if (!parts_.objects.client_holds(worker, object))
-        return "a result with a reference to " + to_string(object) + ", which it does not hold";
-  }
-  return {};
-}
-
 void Assignments::on_done(NodeContext& context, ClientId id, Done&& message) {
   Worker* worker = parts_.workers.find(id);
   if (worker == nullptr) return;
@@ -349,8 +330,8 @@ void Assignments::on_done(NodeContext& context, ClientId id, Done&& message) {
   if (position == worker->slots.size()) return;
   const uint32_t index = worker->slots[position].attempt_index;
   Attempt& attempt = attempts_[index];
-  std::string fault = fault_in(id, attempt, message);
-  if (fault.empty() && !attempt.is_orphan) fault = seal_results(context, id, message);
+  std::string fault = fault_in_results(parts_, id, *attempt.call, message);
+  if (fault.empty() && !attempt.is_orphan) fault = seal_results(context, parts_, id, message);
   if (!fault.empty()) {
     worker->slots[position].state = Slot::State::kStarted;
     // Refused, it is killed, and the attempt ends with it; it counts as started.
@@ -368,19 +349,6 @@ void Assignments::on_done(NodeContext& context, ClientId id, Done&& message) {
   } else {
     tell_done(context, index, std::move(message));
   }
-}
-
-std::string Assignments::seal_results(NodeContext& context, ClientId worker, const Done& message) {
-  for (size_t i = 0; i < message.results.size(); ++i) {
-    const Value& value = message.results[i];
-    if (value.kind != Value::Kind::kStored) continue;
-    if (parts_.store.seal(context, worker, value.extent)) continue;
-    for (size_t k = 0; k < i; ++k)
-      if (message.results[k].kind == Value::Kind::kStored)
-        parts_.store.free(context, message.results[k].extent);
-    return "a result outside of the worker's arenas";
-  }
-  return {};
 }
 
 void Assignments::on_peer(NodeContext& context, NodeId, Discard&& message) {

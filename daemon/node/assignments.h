@@ -132,11 +132,8 @@ class Assignments {
   void tell_revoked(NodeContext& context, uint32_t index);
   void tell_failed(NodeContext& context, uint32_t index, ErrorRef cause, Started started);
   void tell_done(NodeContext& context, uint32_t index, Done&& message);
-  std::string seal_results(NodeContext& context, ClientId worker, const Done& message);
   ErrorRef complete_error(const Attempt& attempt, const ErrorInfo& error) const;
   ErrorRef died_of(const Attempt& attempt, const Worker& worker, const std::string& cause) const;
-  /// Empty if the results are what an honest worker may send.
-  std::string fault_in(ClientId worker, const Attempt& attempt, const Done& message) const;
 
   // arguments
   bool await_arguments(NodeContext& context, uint32_t index);

@@ -27,6 +27,8 @@ void NodeCore::State::work(NodeContext& context) {
       dispatch(context, options.node, std::move(message));
     } else if (auto waiting = clients.take_waiting()) {
       dispatch(context, waiting->client, std::move(waiting->message));
+    } else if (auto thawed = actor_host.take_thawed()) {
+      dispatch(context, thawed->client, std::move(thawed->message));
     } else {
       store.work(context);
       if (!objects.has_work() && own_messages.empty()) return;
@@ -88,6 +90,7 @@ void NodeCore::State::on(NodeContext& context, Tick&&) {
 }
 
 void NodeCore::State::on(NodeContext& context, FromClient&& input) {
+  if (actor_host.keep_if_frozen(input.client, input.message)) return;
   if (clients.admit(context, input.client, input.message) == Clients::Admission::kNow)
     dispatch(context, input.client, std::move(input.message));
 }
@@ -130,7 +133,7 @@ void NodeCore::State::on(NodeContext& context, WorkerDied&& input) {
   end_client(context, input.worker);
 }
 void NodeCore::State::on(NodeContext& context, SlotRevoked&& input) {
-  assignments.on_slot_revoked(context, input);
+  if (!actor_host.on_slot_revoked(context, input)) assignments.on_slot_revoked(context, input);
 }
 void NodeCore::State::on(NodeContext& context, Pulled&& input) {
   objects.on_pulled(context, input);

@@ -22,11 +22,12 @@ void NodeCore::State::on_head(NodeContext& context, Welcome&& message) {
   announce.view = workers.view();
   announce.settled_reported = objects.settled_reported();
   actor_host.reannounce(announce);
-  actor_calls.reannounce(context, announce);
+  actor_calls.reannounce(announce);
   epoch = message.epoch;
   view_sent = announce.view.version;
   context.out.emplace_back(ToHead{std::move(announce)});
   clients.reannounce(context);
+  actor_calls.ask_again(context);
 }
 
 void NodeCore::State::on_head(NodeContext& context, LeaseRenewed&& message) {

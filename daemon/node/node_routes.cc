@@ -53,6 +53,7 @@ void NodeCore::State::dispatch(NodeContext& context, NodeId from, PeerMessage&& 
                  [&](Revoked&& m) { tasks.on_peer(context, from, std::move(m)); },
                  [&](CancelTask&& m) { on_cancel(context, ClientId{}, m.cancel); },
                  [&](Attach&& m) { actor_host.on_peer(context, from, std::move(m)); },
+                 [&](Detach&& m) { actor_host.on_peer(context, from, std::move(m)); },
                  [&](ActorCall&& m) { actor_host.on_peer(context, from, std::move(m)); },
                  [&](SkipCall&& m) { actor_host.on_peer(context, from, std::move(m)); },
                  [&](CancelCall&& m) { actor_host.on_peer(context, from, std::move(m)); },

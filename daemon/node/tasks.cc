@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "daemon/node/call_arguments.h"
 #include "daemon/node/clients.h"
 #include "daemon/node/node_core.h"
 #include "daemon/node/objects.h"
@@ -26,18 +27,7 @@ std::string Tasks::fault_in(ClientId client, const Submit& message,
   if (call.kind != CallTemplate::Kind::kTask) return "Submit of a template that is no task";
   if (!parts_.objects.is_free(message.task))
     return to_string(message.task) + " where such an object exists";
-  for (const Arg& arg : message.args) {
-    if (arg.is_reference()) {
-      if (!parts_.objects.client_holds(client, arg.reference))
-        return "an argument " + to_string(arg.reference) + " that it does not hold";
-      continue;
-    }
-    if (arg.value.kind != Value::Kind::kInline) return "an argument without a value";
-    for (const ObjectId object : arg.value.contains)
-      if (!parts_.objects.client_holds(client, object))
-        return "an argument with a reference to " + to_string(object) + ", which it does not hold";
-  }
-  return {};
+  return fault_in_arguments(parts_.objects, client, message.args);
 }
 
 void Tasks::on_submit(NodeContext& context, ClientId client, Submit&& message) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "daemon/node/call_arguments.h"
 #include "daemon/node/node_core.h"
 #include "daemon/node/objects.h"
 #include "daemon/node/tasks.h"
@@ -49,21 +50,9 @@ void Tasks::assign_remote(NodeContext& context, TaskId id, Task& task) {
   message.call = task.call;
   message.job = task.job;
   message.args = task.args;
-  message.values.resize(task.args.size());
-  std::vector<ObjectId> named = all_named_by(task.args);
-  for (size_t i = 0; i < task.args.size(); ++i) {
-    if (!task.args[i].is_reference()) continue;
-    const Value* value = parts_.objects.peek(task.args[i].reference);
-    if (value == nullptr) continue;
-    message.values[i] = *value;
-    message.values[i].extent = {};  // means nothing elsewhere
-    if (is_inline(*value)) {
-      named.insert(named.end(), value->contains.begin(), value->contains.end());
-    } else {
-      message.values[i].contains.clear();  // come with the value, when B opens it
-    }
-  }
-  message.transfer = parts_.objects.attach(context, task.node, std::move(named));
+  message.values = values_for_others(parts_.objects, task.args);
+  message.transfer =
+      parts_.objects.attach(context, task.node, all_named_by(message.args, message.values));
   parts_.core.send(context, task.node, std::move(message));
 }
 
