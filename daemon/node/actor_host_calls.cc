@@ -168,7 +168,7 @@ void ActorHost::set_cancel_word(NodeContext& context, const Instance& instance, 
   // Of several calls that run at once nobody knows which one submitted what.
   const bool runs_alone = instance.creation->actor.max_concurrency == 1;
   if (runs_alone && slot.cancels_children == Cancel::Recursive::kYes)
-    parts_.tasks.cancel_children(context, instance.worker,
+    parts_.tasks.cancel_children(context, instance.worker, Cancel::Force::kNo,
                                  cancelled("the call that submitted it was cancelled"));
 }
 

@@ -14,7 +14,8 @@ IMPURE_INCLUDES = re.compile(
     r'filesystem|unistd\.h|fcntl\.h|poll\.h|signal\.h|csignal|pthread\.h)$)')
 
 IMPURE_NAMES = re.compile(
-    r'\b(now_boottime|(?<![.>])now_unix_ms|std::(chrono|thread|jthread|mutex|atomic|async|rand|random_device|cout|cerr|'
+    r'\b(now_boottime|(?<![.>])now_unix_ms|std::(chrono|thread|jthread|mutex|atomic|async|rand|'
+    r'random_device|cout|cerr|'
     r'clog|this_thread|filesystem|getenv)|clock_gettime|gettimeofday|getenv|printf|fprintf|puts|'
     r'spdlog|rand|usleep|nanosleep|pthread_\w+|mt19937(_64)?)\b(?!\s*=)')
 
