@@ -141,12 +141,18 @@ void Actors::start(HeadContext& context, Actor& actor) {
   const auto node = parts_.nodes.choose(context, placement);
   if (!node) {
     unplaced_.insert(info.actor);
-    const std::string why = parts_.nodes.explain_infeasible(placement.demand);
-    if (!why.empty()) info.cause = make_error(ErrorCode::kInfeasible, label(actor) + " " + why);
-    return;
+    std::string why = parts_.nodes.explain_infeasible(placement.demand);
+    if (why.empty()) return;
+    why = label(actor) + " " + why;
+    if (info.cause != nullptr && info.cause->message == why) return;
+    info.cause = make_error(ErrorCode::kInfeasible, why);
+    return tell(context, actor);
   }
-  if (info.state == ActorState::kPending) info.cause = nullptr;
   unplaced_.erase(info.actor);
+  if (info.cause != nullptr && info.cause->code == ErrorCode::kInfeasible) {
+    info.cause = nullptr;
+    tell(context, actor);
+  }
   info.node = *node;
   save(context, actor);
   send_start(context, actor);
