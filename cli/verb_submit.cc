@@ -56,8 +56,7 @@ JobSubmission submission_of(const Shell& shell, const FoundName& found,
 FollowOptions follow_options(const Shell& shell, const std::string& workload, JobId job) {
   FollowOptions options;
   options.out_folder = out_folder(shell.command, workload, job);
-  options.progress =
-      progress_style(shell.command.text("--progress"), shell.output.options().terminal);
+  options.progress = progress_style(shell.command.text("--progress"), shell.output.options());
   options.timeout = shell.command.duration("--timeout");
   if (shell.command.has("--wait-for-nodes")) {
     options.infeasible = FollowOptions::Infeasible::kWait;
@@ -80,6 +79,8 @@ int submit_found(Shell& shell, DaemonClient& client, const FoundName& found,
   if (const auto places = shell.places()) StateFolder{places->state_dir}.remember_last_job(*job);
   if (shell.command.has("--detach")) {
     shell.output.print(to_string(*job) + "\n");
+    const auto update = client.watch(*job, 0, Duration{});
+    if (update && update->infeasible) shell.output.say("it waits: " + update->pending_reason);
     return kDone;
   }
   const auto outcome =
