@@ -80,6 +80,12 @@ void Cluster::perform(Node& node, NodeAction&& action) {
       answers_[answer->client][ready->object] = ready->value;
     if (auto* arena = std::get_if<ArenaGranted>(&answer->message))
       arenas_[answer->client] = arena->arena;
+  } else if (auto* pull = std::get_if<PullObject>(&action)) {
+    const bool is_there = nodes_.contains(pull->from.value) &&
+                          nodes_.at(pull->from.value)->core->copy_here(pull->object).has_value();
+    NodeInput answer = PullFailed{pull->object, pull->from, "it is not there"};
+    if (is_there) answer = Pulled{pull->object, pull->room};
+    pending_.push_back({id, std::move(answer)});
   } else if (auto* peer = std::get_if<ToPeer>(&action)) {
     Pending message{peer->node.value, FromPeer{node.id, std::move(peer->message)}};
     const bool is_cut = disconnected_.contains(peer->node.value) || disconnected_.contains(id);

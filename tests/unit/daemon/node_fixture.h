@@ -57,6 +57,7 @@ class Cluster {
   // ---- workers --------------------------------------------------------------------------------
   std::vector<FakeWorker*> workers(uint32_t node = 1);
   FakeWorker& worker(ClientId id);
+  bool has_worker(ClientId id) const { return nodes_.at(id.node)->workers.contains(id); }
   /// The process is there (Starts::kByHand).
   void started(FakeWorker& worker);
   void start_failed(FakeWorker& worker, std::string reason);
