@@ -184,6 +184,7 @@ class Tasks {
   std::map<JobId, Lineage> lineage_;
   std::map<ShapeId, std::set<TaskId>> queued_;      // no node could be given them
   std::map<NodeId, std::set<TaskId>> assigned_to_;  // other nodes
+  std::set<ShapeId> full_for_;  // shapes that no node had room for, since room last appeared
 };
 
 }  // namespace rayd::node

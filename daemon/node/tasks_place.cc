@@ -19,9 +19,15 @@ scheduling::ClusterSnapshot Tasks::cluster() const {
 void Tasks::place_one(NodeContext& context, TaskId id, Task& task) {
   const ResourceSet& demand = task.call->demand;
   const bool fits_here = parts_.workers.is_feasible(demand);
-  if (cluster_.is_alone() && fits_here) return assign(context, id, task, parts_.options.node);
-  const scheduling::Plan plan = scheduling::plan_hybrid(cluster(), demand, 1, context.random);
-  if (!plan.steps.empty()) return assign(context, id, task, plan.steps.front().node);
+  // The common cases of the policy, without a snapshot: nobody else, or room here.
+  if (fits_here && (cluster_.is_alone() || parts_.assignments.room().covers(demand)))
+    return assign(context, id, task, parts_.options.node);
+  const ShapeId shape = parts_.workers.shapes().shape_of(task.call);
+  if (!full_for_.contains(shape)) {
+    const scheduling::Plan plan = scheduling::plan_hybrid(cluster(), demand, 1, context.random);
+    if (!plan.steps.empty()) return assign(context, id, task, plan.steps.front().node);
+    full_for_.insert(shape);
+  }
   // No room anywhere now. In this node's queue it is nearest to the next room.
   if (fits_here) return assign(context, id, task, parts_.options.node);
   queue_up(id, task);
@@ -74,6 +80,7 @@ void Tasks::on_views(NodeContext& context, const std::vector<NodeView>& changed)
 }
 
 void Tasks::place(NodeContext& context) {
+  full_for_.clear();
   if (!queued_.empty()) place_queued(context);
   if (!cluster_.is_alone()) move_backlog(context);
 }

@@ -72,6 +72,10 @@ void Workers::on_died(NodeContext& context, const WorkerDied& message) {
   const bool was_actor = worker->runs_actor() && worker->has_started;
   const bool failed_start = worker->state != Worker::State::kEnding && !worker->has_finished &&
                             message.claimed.empty() && !was_actor;
+  if (worker->state != Worker::State::kEnding)
+    context.out.push_back(Event{
+        Event::Level::kWarn, "worker_died",
+        to_string(worker->id) + " (pid " + std::to_string(worker->pid) + "): " + message.cause});
   if (worker->state == Worker::State::kIdle) remove_from_idle(*worker);
   parts_.assignments.on_worker_died(context, message);
   forget(*worker);

@@ -159,6 +159,9 @@ void Workers::forget(Worker& worker) {
 
 void Workers::count_start_failure(NodeContext& context, RuntimeId runtime,
                                   const std::string& reason) {
+  context.out.push_back(
+      Event{Event::Level::kWarn, "worker_start_failed",
+            "image " + to_string(shapes_.runtime(runtime).image) + ": " + reason});
   Pool& pool = pool_of(runtime);
   if (++pool.start_failures >= kMaxStartFailures) {
     pool.start_failures = 0;
