@@ -187,7 +187,8 @@ Worker* Assignments::shortest_line(NodeContext& context, const ShapeQueue& queue
     if (worker->slots.size() >= limit || worker->state != Worker::State::kBusy) continue;
     if (worker->is_blocked || worker->revoking > 0 || worker->id == submitter) continue;
     if (worker->condemned_for != kNoAttempt) continue;
-    if (context.now - worker->since > parts_.options.overtake_after) continue;
+    // As take_back_overtaken has it: what is taken back must not line up there again.
+    if (context.now - worker->since >= parts_.options.overtake_after) continue;
     if (shortest == nullptr || worker->slots.size() < shortest->slots.size()) shortest = worker;
   }
   return shortest;

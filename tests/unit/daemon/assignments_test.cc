@@ -171,6 +171,24 @@ TEST_CASE("tasks behind a long one are taken back after a millisecond when a CPU
   CHECK(cluster.snapshot().tasks.empty());
 }
 
+TEST_CASE("what is taken back waits for the worker that starts, not behind the long task again") {
+  Cluster cluster{{.nodes = 1, .cpus = 2, .starts = Cluster::Starts::kByHand}};
+  const ClientId driver = cluster.connect();
+  const uint32_t call = cluster.define(driver, call_of("f"));
+  const TaskId first = cluster.submit(driver, call);
+  cluster.started(*cluster.workers()[0]);
+  cluster.claim(first);
+  cluster.submit(driver, call);
+  cluster.submit(driver, call);
+  FakeWorker* slow = cluster.workers()[0];
+  REQUIRE(slow->queued.size() == 1);  // its share
+  REQUIRE(cluster.workers().size() == 2);
+  cluster.advance(Duration::millis(1));
+  CHECK(slow->queued.empty());
+  cluster.started(*cluster.workers()[1]);
+  CHECK(cluster.workers()[1]->queued.size() == 2);
+}
+
 TEST_CASE("nothing is taken back while no CPU is free") {
   Cluster cluster{{.nodes = 1, .cpus = 1}};
   const ClientId driver = cluster.connect();

@@ -11,7 +11,8 @@ namespace {
 
 class Story {
  public:
-  Story(uint64_t seed, uint32_t nodes) : random_(seed), nodes_(nodes), cluster_({.nodes = nodes}) {
+  Story(uint64_t seed, uint32_t nodes)
+      : random_(seed), nodes_(nodes), cluster_(config(seed, nodes)) {
     cluster_.allows_overcommit = true;
     for (uint32_t node = 1; node <= nodes; ++node) {
       for (int i = 0; i < 2; ++i) {
@@ -32,7 +33,17 @@ class Story {
   }
 
  private:
+  /// Workers that start slowly and sometimes not, and few of them, in some stories.
+  static Cluster::Config config(uint64_t seed, uint32_t nodes) {
+    Cluster::Config config;
+    config.nodes = nodes;
+    config.starts = seed % 2 == 0 ? Cluster::Starts::kByHand : Cluster::Starts::kAtOnce;
+    config.max_workers = seed % 3 == 0 ? 5 : 0;
+    return config;
+  }
+
   void step() {
+    if (random_.chance(1, 10)) start_one();
     switch (random_.below(20)) {
       case 0:
       case 1:
@@ -57,6 +68,16 @@ class Story {
         break;
       default:
         if (random_.chance(1, 4)) kill();
+    }
+  }
+
+  void start_one() {
+    for (uint32_t node = 1; node <= nodes_; ++node) {
+      for (FakeWorker* worker : cluster_.workers(node)) {
+        if (worker->is_started) continue;
+        if (random_.chance(1, 8)) return cluster_.start_failed(*worker, "no");
+        return cluster_.started(*worker);
+      }
     }
   }
 
@@ -154,17 +175,19 @@ class Story {
 
   void finish() {
     cluster_.release_revokes();
-    for (int round = 0; round < 100; ++round) {
+    for (int idle = 0; idle < 30; ++idle) {
       for (uint32_t node = 1; node <= nodes_; ++node) {
         std::vector<ClientId> ids;
         for (const FakeWorker* worker : cluster_.workers(node)) ids.push_back(worker->id);
         for (const ClientId id : ids) {
           if (!cluster_.has_worker(id)) continue;
           FakeWorker& worker = cluster_.worker(id);
+          if (!worker.is_started) cluster_.started(worker);
           unblock(worker);
           if (worker.running.empty() && cluster_.claim(worker) == nullptr) continue;
           give_back(id);
           cluster_.done(worker, "value");
+          idle = 0;
         }
       }
       cluster_.advance(Duration::millis(100));
