@@ -172,7 +172,7 @@ class FlagParser {
     try {
       app_.parse(std::move(words));
     } catch (const CLI::ArgumentMismatch& mismatch) {
-      return missing_value();
+      return missing_value(mismatch.what());
     } catch (const CLI::ParseError& error) {
       return error.what();
     }
@@ -180,6 +180,9 @@ class FlagParser {
     take_operands();
     return mistakes_;
   }
+
+  /// False: the flags were too wrong to tell what the operands are.
+  bool saw_operands() const { return saw_operands_; }
 
  private:
   CLI::Option* add_option(const std::string& names) {
@@ -199,20 +202,18 @@ class FlagParser {
     }
   }
 
-  /// CLI11 does not say which option lacks its value in words of ours.
-  std::string missing_value() {
-    std::string text;
-    const auto look = [&](const CLI::Option* option, const std::string& name,
-                          std::string_view value) {
-      if (option->count() > 0 && option->results().empty()) {
-        mistake(name + " wants " + std::string(value));
-      }
-    };
+  /// CLI11 says "--out: 1 required TEXT missing".
+  std::string missing_value(const std::string& told) const {
+    const std::string name = told.substr(0, told.find(':'));
     for (const auto& [flag, option] : rows_) {
-      if (flag->type != FlagType::kSwitch) look(option, std::string(flag->name), flag->value);
+      if (option->check_name(name)) {
+        return std::string(flag->name) + " wants " + std::string(flag->value);
+      }
     }
-    for (const auto& [row, option] : option_rows_) look(option, flag_of(*row), "a value");
-    return mistakes_.empty() ? "a flag at the end wants a value" : mistakes_;
+    for (const auto& [row, option] : option_rows_) {
+      if (option->check_name(name)) return name + " wants a value";
+    }
+    return told;
   }
 
   void take_values() {
@@ -238,6 +239,7 @@ class FlagParser {
   }
 
   void take_operands() {
+    saw_operands_ = true;
     std::vector<std::string> names;
     for (const Flag* flag : flags_) names.emplace_back(flag->name);
     const std::vector<std::string_view> known(names.begin(), names.end());
@@ -263,6 +265,7 @@ class FlagParser {
   std::vector<std::pair<const Flag*, CLI::Option*>> rows_;
   std::vector<std::pair<const Option*, CLI::Option*>> option_rows_;
   std::string mistakes_;
+  bool saw_operands_ = false;
 };
 
 std::string check_operand_count(const Verb& verb, size_t count) {
@@ -347,14 +350,15 @@ Result<ParsedCommand> parse_command_line(std::span<const Verb* const> verbs, con
 
   ParsedCommand command;
   command.verb = *verb;
-  std::string mistakes = FlagParser{**verb, command}.parse(split.before);
+  FlagParser parser{**verb, command};
+  std::string mistakes = parser.parse(split.before);
   command.operands.insert(command.operands.end(), split.behind.begin(), split.behind.end());
   if (asks_help) {
     command.asks = ParsedCommand::Asks::kHelp;
     return command;
   }
-  if (const std::string wrong = check_operand_count(**verb, command.operands.size());
-      !wrong.empty()) {
+  const std::string wrong = check_operand_count(**verb, command.operands.size());
+  if (parser.saw_operands() && !wrong.empty()) {
     mistakes += (mistakes.empty() ? "" : "\n") + wrong;
   }
   if (!mistakes.empty()) return Error{ErrorCode::kInvalidArgument, mistakes};

@@ -1,4 +1,4 @@
-// The table of verbs, and the flags that several of them share.
+// The table of verbs.
 #include "cli/verbs.h"
 
 namespace rayd::cli {
@@ -10,37 +10,8 @@ constexpr const Verb* kVerbs[] = {
     &kDescribe,  &kLogs,      &kArtifacts, &kCancel,     &kWait,         &kVersionVerb,
 };
 
-constexpr std::string_view kLater[] = {
-    "up",    "down",  "why",    "sweep", "run",    "map",      "put",     "get",
-    "free",  "watch", "events", "top",   "memory", "timeline", "metrics", "node",
-    "token", "plot",  "verify", "model", "bench",  "doctor",   "config",  "completion",
-};
-
-constexpr Flag kCommon[] = {
-    {"-o", "FORMAT", "how results are written", FlagType::kChoice, 0, "table|wide|json|jsonl|csv"},
-    {"--json", "", "the same as -o json", FlagType::kSwitch},
-    {"--quiet", "", "nothing on standard error but errors", FlagType::kSwitch, 'q'},
-    {"--help", "", "this text", FlagType::kSwitch, 'h'},
-};
-
-constexpr Flag kDemand[] = {
-    {"--num-cpus", "N", "CPUs that it holds while it runs", FlagType::kNumber},
-    {"--num-gpus", "N", "GPUs that it holds", FlagType::kNumber},
-    {"--memory", "BYTES", "memory that it reserves, such as 2GiB", FlagType::kBytes},
-    {"--resources", "JSON", "further resources, such as '{\"disk\": 1}'", FlagType::kJson},
-};
-
-constexpr Flag kProgressOnly[] = {
-    {"--progress", "STYLE", "JSON lines on standard error, or nothing", FlagType::kChoice, 0,
-     "json|none"},
-};
-
 }  // namespace
 
 std::span<const Verb* const> verbs() { return kVerbs; }
-std::span<const std::string_view> later_verbs() { return kLater; }
-std::span<const Flag> common_flags() { return kCommon; }
-std::span<const Flag> demand_flags() { return kDemand; }
-std::span<const Flag> progress_flags() { return kProgressOnly; }
 
 }  // namespace rayd::cli
