@@ -116,6 +116,23 @@ std::string short_name(const CppType& type) {
   return text + ">";
 }
 
+std::string short_signature(std::string_view type) {
+  // "R (*)(P, P)", "R (Class::*)(P) const"
+  const size_t star = type.find("*)(");
+  const size_t open = star == type.npos ? star : type.rfind('(', star);
+  const size_t close = type.rfind(')');
+  if (star == type.npos || open == type.npos || close < star + 3) return std::string(type);
+  std::string text = short_name(parse_cpp_type(type.substr(0, open))) + " (";
+  const std::string_view parameters = type.substr(star + 3, close - star - 3);
+  if (parameters.empty()) return text + ")";
+  bool first = true;
+  for (const std::string_view parameter : split_arguments(parameters)) {
+    text += (first ? "" : ", ") + short_name(parse_cpp_type(parameter));
+    first = false;
+  }
+  return text + ")";
+}
+
 std::string json_mistake(const CppType& type, const Json& value) {
   if (element_of(type.name) != ray::internal::ElementType::kNone) {
     return number_mistake(type.name, value);

@@ -23,6 +23,9 @@ CppType parse_cpp_type(std::string_view text);
 /// The type as a person writes it: "vector<int>", "string".
 std::string short_name(const CppType& type);
 
+/// A function's type as a person writes it: "string (string, int)".
+std::string short_signature(std::string_view type);
+
 /// What is wanted instead of this JSON value; empty: it fits, as far as is known. Types of the
 /// user's own are judged by the worker.
 std::string json_mistake(const CppType& type, const Json& value);

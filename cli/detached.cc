@@ -16,23 +16,23 @@ namespace {
 
 constexpr int kReportFd = 3;
 
-/// The report as text: "job NUMBER", or "error CODE MESSAGE".
-std::string text_of(const Result<JobId>& report) {
-  if (report) return "job " + std::to_string(report->value);
+/// The report as text: "job NUMBER REASON", or "error CODE MESSAGE".
+std::string text_of(const Result<DetachedJob>& report) {
+  if (report) return "job " + std::to_string(report->job.value) + " " + report->waits_for;
   return "error " + std::to_string(static_cast<int>(report.error().code)) + " " +
          report.error().message;
 }
 
-Result<JobId> parse_report(const std::string& text) {
-  if (text.starts_with("job ")) {
-    return JobId{static_cast<uint32_t>(std::strtoul(text.c_str() + 4, nullptr, 10))};
-  }
-  if (!text.starts_with("error ")) {
+Result<DetachedJob> parse_report(const std::string& text) {
+  const bool is_job = text.starts_with("job ");
+  if (!is_job && !text.starts_with("error ")) {
     return Error{ErrorCode::kInternal, "the process behind --detach ended at once"};
   }
   char* end = nullptr;
-  const long code = std::strtol(text.c_str() + 6, &end, 10);
-  return Error{static_cast<ErrorCode>(code), *end == ' ' ? end + 1 : end};
+  const unsigned long number = std::strtoul(text.c_str() + text.find(' ') + 1, &end, 10);
+  const std::string rest = *end == ' ' ? end + 1 : end;
+  if (is_job) return DetachedJob{JobId{static_cast<uint32_t>(number)}, rest};
+  return Error{static_cast<ErrorCode>(number), rest};
 }
 
 void leave_terminal(int report) {
@@ -48,7 +48,7 @@ void leave_terminal(int report) {
 
 [[noreturn]] void run_child(int report_fd, const std::function<void(const Report&)>& work) {
   leave_terminal(report_fd);
-  work([](const Result<JobId>& report) {
+  work([](const Result<DetachedJob>& report) {
     const std::string text = text_of(report);
     static_cast<void>(!write(kReportFd, text.data(), text.size()));
     close(kReportFd);
@@ -58,7 +58,7 @@ void leave_terminal(int report) {
 
 }  // namespace
 
-Result<JobId> run_detached(const std::function<void(const Report&)>& work) {
+Result<DetachedJob> run_detached(const std::function<void(const Report&)>& work) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return Error{ErrorCode::kInternal, std::strerror(errno)};
   const UniqueFd reading{ends[0]};

@@ -3,16 +3,21 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "common/base/ids.h"
 #include "common/base/result.h"
 
 namespace rayd::cli {
 
-using Report = std::function<void(const Result<JobId>&)>;
+struct DetachedJob {
+  JobId job;
+  std::string waits_for;  // why it cannot run as things are; empty: it can
+};
+using Report = std::function<void(const Result<DetachedJob>&)>;
 
 /// Runs `work` in a new process, without a terminal, and returns what it reports: the job, or why
 /// there is none. `work` reports once and may then go on for as long as it likes.
-Result<JobId> run_detached(const std::function<void(const Report&)>& work);
+Result<DetachedJob> run_detached(const std::function<void(const Report&)>& work);
 
 }  // namespace rayd::cli

@@ -32,7 +32,7 @@ std::optional<Error> error_of(const Outcome& outcome) {
       return Error{ErrorCode::kTimeout,
                    outcome.state == JobState::kRunning || outcome.state == JobState::kPending
                        ? "it has not ended within the time given"
-                       : "it was cancelled after the time given by --timeout"};
+                       : "cancelled after the time given by --timeout"};
     case Outcome::Cut::kInterrupted: return Error{ErrorCode::kCancelled, "interrupted"};
     case Outcome::Cut::kInfeasible: return Error{ErrorCode::kInfeasible, outcome.infeasible_reason};
     case Outcome::Cut::kNo: break;

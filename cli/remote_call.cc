@@ -107,9 +107,8 @@ void RemoteCall::show_lines() {
   screen_.show(update->lines, update->progress);
 }
 
-std::optional<std::string> RemoteCall::infeasible_reason(TaskId task) {
-  if (options_.infeasible == CallOptions::Infeasible::kWait) return std::nullopt;
-  const auto report = client_.status();
+std::optional<std::string> infeasible_reason(DaemonClient& client, TaskId task) {
+  const auto report = client.status();
   if (!report) return std::nullopt;
   for (const Row& row : report->pending) {
     if (row.id == to_string(task) && row.text("infeasible") == "true") {
@@ -128,7 +127,8 @@ Outcome RemoteCall::cut_outcome(Outcome::Cut cut) const {
 }
 
 Result<std::optional<Outcome>> RemoteCall::cut_short(TaskId task) {
-  if (auto reason = infeasible_reason(task)) {
+  const bool may_wait = options_.infeasible == CallOptions::Infeasible::kWait;
+  if (auto reason = may_wait ? std::nullopt : infeasible_reason(client_, task)) {
     Outcome outcome = cut_outcome(Outcome::Cut::kInfeasible);
     outcome.infeasible_reason = *reason;
     return std::optional{outcome};

@@ -16,6 +16,9 @@ namespace rayd::cli {
 /// What the flags demand; with none of them this many CPUs.
 Result<ResourceSet> demand_of(const ParsedCommand& command, Quantity default_cpu);
 
+/// Why this task can never run on the nodes there are; nothing if it can, or if nobody knows.
+std::optional<std::string> infeasible_reason(DaemonClient& client, TaskId task);
+
 struct CallOptions {
   std::optional<Duration> timeout;
   enum class Infeasible : uint8_t { kEnd, kWait };
@@ -38,8 +41,6 @@ class RemoteCall {
   void show_lines();
   Status want(ObjectId object);
   Status cancel(TaskId task, Cancel::Force force);
-  /// Why it can never run, if that is so; asked now and then.
-  std::optional<std::string> infeasible_reason(TaskId task);
   Result<std::optional<Outcome>> cut_short(TaskId task);
   Outcome cut_outcome(Outcome::Cut cut) const;
   Outcome outcome_of(const Value& value) const;

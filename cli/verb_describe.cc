@@ -23,7 +23,8 @@ std::string singular(std::string kind) {
   return kind;
 }
 
-/// What has this id, else this name, else an id that begins so.
+/// What has this id, else this name, else an id that begins so. Jobs and tasks are many of one
+/// name, so theirs does not count.
 Result<std::vector<Found>> look(DaemonClient& client, const std::string& word) {
   std::vector<Found> exact;
   std::vector<Found> named;
@@ -34,19 +35,21 @@ Result<std::vector<Found>> look(DaemonClient& client, const std::string& word) {
     for (const Row& row : *rows) {
       const Found found{singular(kind), row};
       if (row.id == word) exact.push_back(found);
-      if (row.text("name") == word) named.push_back(found);
+      const bool has_own_name = found.kind != "job" && found.kind != "task";
+      if (has_own_name && row.text("name") == word) named.push_back(found);
       if (row.id.starts_with(word)) prefixed.push_back(found);
     }
   }
   return !exact.empty() ? exact : !named.empty() ? named : prefixed;
 }
 
-/// Functions, classes and workloads by their names; nothing if it is none of them.
-std::optional<Found> look_in_modules(const std::vector<ModuleContents>& modules,
-                                     const std::string& word) {
+/// Functions, classes and workloads by their names.
+std::vector<Found> look_in_modules(const std::vector<ModuleContents>& modules,
+                                   const std::string& word) {
   constexpr std::pair<NameKind, const char*> kNames[] = {{NameKind::kWorkload, "workload"},
                                                          {NameKind::kFunction, "function"},
                                                          {NameKind::kClass, "class"}};
+  std::vector<Found> all;
   for (const auto& [kind, noun] : kNames) {
     const auto found = find_name(modules, kind, word);
     if (!found) continue;
@@ -56,16 +59,22 @@ std::optional<Found> look_in_modules(const std::vector<ModuleContents>& modules,
         if (key != "name") row.fields.emplace_back(key, value);
       }
     }
-    return Found{noun, std::move(row)};
+    all.push_back({noun, std::move(row)});
   }
-  return std::nullopt;
+  return all;
 }
 
-void print(const Output& output, Found found) {
-  if (output.options().format != Format::kPlain && output.options().format != Format::kTable) {
-    found.row.fields.insert(found.row.fields.begin(), {"kind", found.kind});
-    return output.print_rows({found.row}, {});
+/// For programs: rows, each with its kind.
+void print_rows(const Output& output, const std::vector<Found>& found) {
+  std::vector<Row> rows;
+  for (const Found& one : found) {
+    rows.push_back(one.row);
+    rows.back().fields.insert(rows.back().fields.begin(), {"kind", one.kind});
   }
+  output.print_rows(rows, {});
+}
+
+void print(const Output& output, const Found& found) {
   if (found.kind == "workload") {
     return output.print(describe(read_workload_info(to_json(found.row).set("name", found.row.id))));
   }
@@ -80,12 +89,14 @@ int run_describe(Shell& shell) {
   const std::string& word = shell.command.operands.front();
   auto found = look(**client, word);
   if (!found) return shell.output.fail(found.error());
-  if (found->empty()) {
+  const bool is_registered = found->empty();
+  if (is_registered) {
     const auto modules = (*client)->modules();
     if (!modules) return shell.output.fail(modules.error());
-    if (auto registered = look_in_modules(*modules, word)) found->push_back(std::move(*registered));
+    *found = look_in_modules(*modules, word);
   }
-  if (found->size() > 1) {
+  // One name may well be a workload's and a function's: both are shown.
+  if (found->size() > 1 && !is_registered) {
     std::string names;
     for (const Found& one : *found) names += (names.empty() ? "" : ", ") + one.row.id;
     return shell.output.fail(
@@ -96,7 +107,15 @@ int run_describe(Shell& shell) {
                                                         word +
                                                         "'; rayctl list KIND shows what there is"});
   }
-  print(shell.output, std::move(found->front()));
+  const Format format = shell.output.options().format;
+  if (format != Format::kPlain && format != Format::kTable) {
+    print_rows(shell.output, *found);
+    return kDone;
+  }
+  for (const Found& one : *found) {
+    if (&one != &found->front()) shell.output.print("\n");
+    print(shell.output, one);
+  }
   return kDone;
 }
 

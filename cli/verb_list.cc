@@ -1,6 +1,7 @@
 // list: rows of one kind, filtered, sorted, cut.
 #include <algorithm>
 
+#include "cli/cpp_type.h"
 #include "cli/exit_status.h"
 #include "cli/shell.h"
 #include "cli/verbs.h"
@@ -66,6 +67,15 @@ Result<const Kind*> find_kind(const std::string& word) {
                                                 did_you_mean(word, names) + "; there are " + all};
 }
 
+/// The types of functions, for people.
+void shorten_types(std::vector<Row>& rows) {
+  for (Row& row : rows) {
+    for (auto& [key, value] : row.fields) {
+      if (key == "type" && value.string() != nullptr) value = short_signature(*value.string());
+    }
+  }
+}
+
 int run_list(Shell& shell) {
   const ParsedCommand& command = shell.command;
   const auto kind = find_kind(command.operands.front());
@@ -93,6 +103,8 @@ int run_list(Shell& shell) {
     rows->resize(static_cast<size_t>(*limit));
   }
   if (rows->empty()) shell.output.say("no " + std::string((*kind)->name));
+  const Format format = shell.output.options().format;
+  if (format == Format::kPlain || format == Format::kTable) shorten_types(*rows);
   shell.output.print_rows(*rows, (*kind)->columns());
   return kDone;
 }

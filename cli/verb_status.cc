@@ -5,7 +5,6 @@
 #include "cli/shell.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
-#include "common/config/quantity.h"
 
 namespace rayd::cli {
 namespace {
@@ -32,9 +31,24 @@ Json document_of(const StatusReport& report) {
   return json;
 }
 
+/// "16.5GiB": near enough for people; the JSON has it exactly.
+std::string about_bytes(double bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < std::size(kUnits)) {
+    bytes /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f%s" : "%.1f%s", bytes, kUnits[unit]);
+  return text;
+}
+
 std::string amount(const std::string& resource, double units) {
-  if (resource == "memory") return format_bytes(static_cast<int64_t>(units));
-  return Json(units).dump();
+  if (resource == "memory") return about_bytes(units);
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", units);
+  return text;
 }
 
 double units_of(const Row& node, const std::string& use, const std::string& resource) {
@@ -87,8 +101,8 @@ std::string text_of(const StatusReport& report, const TableStyle& style) {
   }
   text +=
       format_table({"NODE", "STATE", "RESOURCE", "USED", "LENT", "FREE", "TOTAL"}, lines, style);
-  text += "\nobject store  " + format_bytes(static_cast<int64_t>(report.store_used_bytes)) +
-          " of " + format_bytes(static_cast<int64_t>(report.store_capacity_bytes)) + " used\n";
+  text += "\nobject store  " + about_bytes(static_cast<double>(report.store_used_bytes)) + " of " +
+          about_bytes(static_cast<double>(report.store_capacity_bytes)) + " used\n";
   text += "workers       " + counts_of(report.workers) + "\n";
   text += "jobs          " + counts_of(report.jobs) + "\n";
   if (report.pending.empty()) return text;

@@ -80,6 +80,8 @@ int submit_found(Shell& shell, DaemonClient& client, const FoundName& found,
   if (const auto places = shell.places()) StateFolder{places->state_dir}.remember_last_job(*job);
   if (shell.command.has("--detach")) {
     shell.output.print(to_string(*job) + "\n");
+    const auto update = client.watch(*job, 0, Duration{});
+    if (update && update->infeasible) shell.output.say("it waits: " + update->pending_reason);
     return kDone;
   }
   const auto outcome =

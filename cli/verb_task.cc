@@ -53,6 +53,7 @@ class TaskRun {
   }
 
   JobId job() const { return session_->job(); }
+  std::string waits_for() { return infeasible_reason(*client_, task_).value_or(""); }
 
  private:
   Status make_template(const FoundName& found) {
@@ -103,7 +104,7 @@ void run_behind(Shell& shell, const Report& report) {
   if (const Status sent = run.submit(); !sent.ok()) return report(sent.error());
   const auto state = state_of(shell);
   if (state) state->forget_outcome(run.job());
-  report(run.job());
+  report(DetachedJob{run.job(), run.waits_for()});
   const auto outcome = run.wait();
   if (outcome && state) static_cast<void>(state->keep_outcome(run.job(), to_json(*outcome)));
 }
@@ -112,8 +113,9 @@ int run_task(Shell& shell) {
   if (!shell.command.has("--detach")) return run_here(shell);
   const auto job = run_detached([&](const Report& report) { run_behind(shell, report); });
   if (!job) return shell.output.fail(job.error());
-  if (const auto state = state_of(shell)) state->remember_last_job(*job);
-  shell.output.print(to_string(*job) + "\n");
+  if (const auto state = state_of(shell)) state->remember_last_job(job->job);
+  shell.output.print(to_string(job->job) + "\n");
+  if (!job->waits_for.empty()) shell.output.say("it waits: " + job->waits_for);
   return kDone;
 }
 

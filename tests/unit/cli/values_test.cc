@@ -173,3 +173,13 @@ TEST_CASE("demangled types are taken apart and shown short") {
   CHECK(parse_cpp_type("unsigned long").name == "unsigned long");
   CHECK(parse_cpp_type("").name.empty());
 }
+
+TEST_CASE("a function's type is shown as a person writes it") {
+  CHECK(short_signature("long (*)(long)") == "long (long)");
+  CHECK(short_signature("void (*)()") == "void ()");
+  CHECK(short_signature("std::vector<double, std::allocator<double> > (*)(std::vector<double, "
+                        "std::allocator<double> >, double)") ==
+        "vector<double> (vector<double>, double)");
+  CHECK(short_signature("int (ns::Counter::*)(int, std::string) const") == "int (int, string)");
+  CHECK(short_signature("main::{lambda(int)#1}") == "main::{lambda(int)#1}");
+}
