@@ -125,7 +125,8 @@ std::optional<JobId> DaemonCore::root_job_of(ClientId worker) const {
 
 bool DaemonCore::is_cancelled(JobId job) const {
   const JobRow* row = book_.find(job);
-  return row == nullptr || row->state == JobState::kCancelled;
+  return row == nullptr || row->state == JobState::kCancelled ||
+         row->cancel_asked == JobRow::CancelAsked::kYes;
 }
 
 void DaemonCore::add_module(const std::string& name, const std::string& path,
