@@ -15,8 +15,8 @@ JobScreen::JobScreen(const Output& output, ProgressStyle style)
 JobScreen::~JobScreen() { finish(); }
 
 void JobScreen::show(const std::vector<LogLine>& lines, const JobProgress& progress) {
-  if (output_.options().quiet == Quiet::kYes) return;
   const Time now = now_boottime();
+  if (output_.options().quiet == Quiet::kYes) return write_error(progress_.update(progress, now));
   std::string text;
   const auto take = [&](const std::vector<std::string>& shown) {
     for (const std::string& line : shown) text += line + "\n";

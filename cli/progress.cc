@@ -22,10 +22,11 @@ std::string rate_text(double rate) {
 
 }  // namespace
 
-ProgressStyle progress_style(const std::optional<std::string>& flag, const Terminal& terminal) {
+ProgressStyle progress_style(const std::optional<std::string>& flag, const OutputOptions& options) {
   if (flag == "none") return ProgressStyle::kNone;
   if (flag == "json") return ProgressStyle::kJson;
-  return terminal.cursor_moves ? ProgressStyle::kDrawn : ProgressStyle::kLines;
+  if (options.quiet == Quiet::kYes) return ProgressStyle::kNone;
+  return options.terminal.cursor_moves ? ProgressStyle::kDrawn : ProgressStyle::kLines;
 }
 
 std::string short_duration(Duration duration) {

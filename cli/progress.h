@@ -6,14 +6,15 @@
 #include <string>
 
 #include "cli/daemon_client.h"
-#include "cli/terminal.h"
+#include "cli/output.h"
 #include "common/base/clock.h"
 
 namespace rayd::cli {
 
 enum class ProgressStyle : uint8_t { kNone, kDrawn, kLines, kJson };
 
-ProgressStyle progress_style(const std::optional<std::string>& flag, const Terminal& terminal);
+/// `flag` is --progress. With -q only what was asked for by it is shown.
+ProgressStyle progress_style(const std::optional<std::string>& flag, const OutputOptions& options);
 
 /// Pure: decides what is written to standard error at which time.
 class Progress {

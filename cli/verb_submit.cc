@@ -56,8 +56,7 @@ JobSubmission submission_of(const Shell& shell, const FoundName& found,
 FollowOptions follow_options(const Shell& shell, const std::string& workload, JobId job) {
   FollowOptions options;
   options.out_folder = out_folder(shell.command, workload, job);
-  options.progress =
-      progress_style(shell.command.text("--progress"), shell.output.options().terminal);
+  options.progress = progress_style(shell.command.text("--progress"), shell.output.options());
   options.timeout = shell.command.duration("--timeout");
   if (shell.command.has("--wait-for-nodes")) {
     options.infeasible = FollowOptions::Infeasible::kWait;

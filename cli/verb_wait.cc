@@ -15,8 +15,7 @@ namespace {
 
 FollowOptions follow_options(const Shell& shell, const std::optional<Time>& deadline) {
   FollowOptions options;
-  options.progress =
-      progress_style(shell.command.text("--progress"), shell.output.options().terminal);
+  options.progress = progress_style(shell.command.text("--progress"), shell.output.options());
   options.lines = FollowOptions::Lines::kHide;
   options.when_cut = FollowOptions::WhenCut::kLeave;
   options.infeasible = FollowOptions::Infeasible::kWait;

@@ -90,12 +90,14 @@ TEST_CASE("nothing is shown where there is no progress, or none is wanted") {
 }
 
 TEST_CASE("the style follows the flag, then the terminal") {
-  Terminal terminal;
-  CHECK(progress_style(std::nullopt, terminal) == ProgressStyle::kLines);
-  terminal.cursor_moves = true;
-  CHECK(progress_style(std::nullopt, terminal) == ProgressStyle::kDrawn);
-  CHECK(progress_style("none", terminal) == ProgressStyle::kNone);
-  CHECK(progress_style("json", terminal) == ProgressStyle::kJson);
+  OutputOptions options;
+  CHECK(progress_style(std::nullopt, options) == ProgressStyle::kLines);
+  options.terminal.cursor_moves = true;
+  CHECK(progress_style(std::nullopt, options) == ProgressStyle::kDrawn);
+  CHECK(progress_style("none", options) == ProgressStyle::kNone);
+  options.quiet = Quiet::kYes;
+  CHECK(progress_style(std::nullopt, options) == ProgressStyle::kNone);
+  CHECK(progress_style("json", options) == ProgressStyle::kJson);
 }
 
 TEST_CASE("durations are short to read") {
