@@ -30,7 +30,6 @@ Outcome outcome_of(JobId job, const JobUpdate& update) {
 
 JobFollower::JobFollower(DaemonClient& client, const Output& output, FollowOptions options)
     : client_(client), options_(std::move(options)), screen_(output, options_.progress) {
-  client_.set_interrupt(interrupts_.fd());
   if (options_.timeout) deadline_ = now_boottime() + *options_.timeout;
 }
 
@@ -92,9 +91,10 @@ std::optional<Outcome::Cut> JobFollower::cut_short(const JobUpdate& update) {
   return on_deadline();
 }
 
-Result<Outcome> JobFollower::follow(JobId job) {
+Result<Outcome> JobFollower::follow(JobId job, const std::string& out_folder) {
   job_ = job;
-  if (!options_.out_folder.empty()) files_.emplace(client_, job, options_.out_folder);
+  client_.set_interrupt(interrupts_.fd());
+  if (!out_folder.empty()) files_.emplace(client_, job, out_folder);
   JobUpdate last;
   for (;;) {
     auto update = next();

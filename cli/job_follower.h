@@ -13,7 +13,6 @@
 namespace rayd::cli {
 
 struct FollowOptions {
-  std::string out_folder;  // empty: files stay where they are
   ProgressStyle progress = ProgressStyle::kNone;
   enum class Lines : uint8_t { kShow, kHide };
   Lines lines = Lines::kShow;  // what its workers print
@@ -33,8 +32,9 @@ class JobFollower {
   JobFollower(const JobFollower&) = delete;
   JobFollower& operator=(const JobFollower&) = delete;
 
-  /// Errors: the job is not known, the daemon went away, a file could not be written.
-  Result<Outcome> follow(JobId job);
+  /// What interrupted since the follower was made counts. Without `out_folder` files stay where
+  /// they are. Errors: the job is not known, the daemon went away, a file could not be written.
+  Result<Outcome> follow(JobId job, const std::string& out_folder = {});
 
  private:
   Result<JobUpdate> next();

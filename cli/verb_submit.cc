@@ -53,9 +53,8 @@ JobSubmission submission_of(const Shell& shell, const FoundName& found,
   return submission;
 }
 
-FollowOptions follow_options(const Shell& shell, const std::string& workload, JobId job) {
+FollowOptions follow_options(const Shell& shell) {
   FollowOptions options;
-  options.out_folder = out_folder(shell.command, workload, job);
   options.progress = progress_style(shell.command.text("--progress"), shell.output.options());
   options.timeout = shell.command.duration("--timeout");
   if (shell.command.has("--wait-for-nodes")) {
@@ -73,18 +72,21 @@ int submit_found(Shell& shell, DaemonClient& client, const FoundName& found,
   }
   auto parameters = make_parameters(info, sources_of(shell.command), &read_whole_file);
   if (!parameters) return shell.output.fail(parameters.error());
+  const bool detached = shell.command.has("--detach");
+  // Before the job is there: a Ctrl-C from now on cancels it.
+  std::optional<JobFollower> follower;
+  if (!detached) follower.emplace(client, shell.output, follow_options(shell));
   const auto job = client.submit(submission_of(shell, found, std::move(*parameters)));
   if (!job) return shell.output.fail(job.error());
   scope.reset();
   if (const auto places = shell.places()) StateFolder{places->state_dir}.remember_last_job(*job);
-  if (shell.command.has("--detach")) {
+  if (detached) {
     shell.output.print(to_string(*job) + "\n");
     const auto update = client.watch(*job, 0, Duration{});
     if (update && update->infeasible) shell.output.say("it waits: " + update->pending_reason);
     return kDone;
   }
-  const auto outcome =
-      JobFollower{client, shell.output, follow_options(shell, found.name, *job)}.follow(*job);
+  const auto outcome = follower->follow(*job, out_folder(shell.command, found.name, *job));
   if (!outcome) return shell.output.fail(outcome.error());
   return finish(shell.output, *outcome);
 }
