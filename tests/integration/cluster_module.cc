@@ -2,6 +2,7 @@
 // with the flags of rayclient.pc.
 #include <fcntl.h>
 #include <ray/api.h>
+#include <ray/workload.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +42,28 @@ class Tally {
   int sum_;
 };
 
+/// Cubes, one after the other, with words and a file; for ever when there are none to do.
+struct Cubes {
+  int64_t n = 3;
+  static constexpr const char* summary = "cubes 1 … n, one task after the other";
+  void params(ray::Params& p) {
+    p.integer("n", n, "how many; 0 goes on until it is cancelled").range(0, 1000);
+  }
+  std::vector<int64_t> run(ray::Job& job) {
+    std::vector<int64_t> cubes;
+    for (int64_t i = 1; (n == 0 || i <= n) && !job.cancelled(); ++i) {
+      const int64_t one = *ray::Task(cube).Remote(i).Get();
+      if (n != 0) cubes.push_back(one);
+      job.progress(static_cast<uint64_t>(i), static_cast<uint64_t>(n), "cubes");
+      if (i == 1) job.log(ray::LogLevel::kInfo, "the first is there");
+    }
+    std::cout << "said by the driver" << std::endl;
+    job.write("cubes.txt", std::to_string(cubes.size()));
+    return cubes;
+  }
+};
+
 RAY_REMOTE(cube, greet, refuse, hang_once, Tally::Create, &Tally::Add);
+RAY_WORKLOAD(Cubes, "cubes");
 
 }  // namespace own

@@ -62,6 +62,10 @@ class Shell:
     def items(self, kind):
         return self.json(f'list {kind}')['items']
 
+    def read(self, name):
+        with open(os.path.join(self.cluster.folder, name), encoding='utf-8') as stream:
+            return stream.read()
+
     def add_own_module(self):
         """The one line with which people compile their own."""
         flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'rayclient'], check=True,
@@ -149,8 +153,36 @@ def what_no_node_can_run_is_told_at_once_or_queued_and_explained():
         shell.run('stop')
 
 
+def a_job_is_followed_detached_waited_for_and_interrupted():
+    with Shell() as shell:
+        shell.run('start --head --num-cpus 2')
+        shell.add_own_module()
+        check('how many' in shell.run('submit cubes --help'), 'the help names no parameter')
+        said = ['the first is there', 'said by the driver']
+        shell.run('submit cubes --out here', prints='[1,8,27]\n', says=said)
+        check(shell.read('here/cubes.txt') == '3', 'the result file')
+        job = shell.run('submit cubes n=2 --detach').strip()
+        shell.run(f'wait {job}', prints='[1,8]\n')
+        shell.run(f'artifacts {job} --out there')
+        check(shell.read('there/cubes.txt') == '2', 'the artifact')
+        check('said by the driver' in shell.run(f'logs {job}'), 'the log lacks a line')
+        shell.run('submit cubes n=0 --timeout 0.2', 6, '')
+        line = 'submit cubes n=0'
+        process = shell.popen(line)
+        wait_until(lambda: [row for row in shell.items('jobs') if row['state'] == 'running'],
+                   'the job runs')
+        process.send_signal(signal.SIGINT)
+        shell.end(line, process, 130, '', [])
+        states = [row['state'] for row in shell.items('jobs') if row['workload'] == 'cubes']
+        check(states == ['succeeded', 'succeeded', 'cancelled', 'cancelled'], f'{states}')
+        wait_until(lambda: not shell.items('objects') and not shell.items('tasks'),
+                   'nothing of the jobs is kept')
+        shell.run('stop')
+
+
 if __name__ == '__main__':
     main(a_cluster_is_started_used_and_stopped,
          mistakes_have_their_own_status_and_name_the_cure,
          own_code_is_one_line_of_the_compiler_and_one_of_rayctl,
-         what_no_node_can_run_is_told_at_once_or_queued_and_explained)
+         what_no_node_can_run_is_told_at_once_or_queued_and_explained,
+         a_job_is_followed_detached_waited_for_and_interrupted)
