@@ -14,7 +14,7 @@ from cluster import (IDLE, SANITIZED, Cluster, Broken, check, default_rounds, ma
                      wait_until)
 
 CLIENTS = 3
-LOAD = []
+LOAD = ['actors']
 ROUNDS = default_rounds('KILL_ROUNDS', 100, 20)
 SEED = int(os.environ.get('KILL_SEED', time.time_ns() % 1_000_000))
 MIB = 1 << 20

@@ -180,9 +180,27 @@ def a_job_is_followed_detached_waited_for_and_interrupted():
         shell.run('stop')
 
 
+def an_actor_is_made_called_and_killed():
+    with Shell() as shell:
+        shell.run('start --head --num-cpus 2')
+        shell.run('submit counter', prints='[1,1,1,1]\n')
+        shell.add_own_module()
+        shell.run('actor create Tally 40 --name t')
+        shell.run('actor create Tally 1 --name t', 1, says=['t'])
+        shell.run('actor call t Add 2', prints='42\n')
+        shell.run('actor call t Add 1', prints='43\n')
+        shell.run('actor call t Add -- -1', 1, '', ['own::Refused', 'only up'])
+        actor = [row for row in shell.items('actors') if row['name'] == 't'][0]
+        check(actor['state'] == 'alive' and actor['restarts'] == 0, f'{actor}')
+        shell.run('actor kill t')
+        shell.run('actor call t Add 1', 3, '', ['t'])
+        shell.run('stop')
+
+
 if __name__ == '__main__':
     main(a_cluster_is_started_used_and_stopped,
          mistakes_have_their_own_status_and_name_the_cure,
          own_code_is_one_line_of_the_compiler_and_one_of_rayctl,
          what_no_node_can_run_is_told_at_once_or_queued_and_explained,
-         a_job_is_followed_detached_waited_for_and_interrupted)
+         a_job_is_followed_detached_waited_for_and_interrupted,
+         an_actor_is_made_called_and_killed)

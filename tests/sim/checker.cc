@@ -102,7 +102,8 @@ void Checker::check_references() {
       const NodeId owner = object.object.node();
       if (owner == id || !is_trusted(owner)) continue;
       if (object.seen > 0) counts[{object.object, id}] += static_cast<int64_t>(object.seen);
-      const bool is_lost = object.kind == Value::Kind::kError;
+      const bool is_lost = object.kind == Value::Kind::kError ||
+                           (object.seen == 0 && world_.was_passed_on(object.object));
       // (i), (ii): what somebody holds is not freed. An actor's handle to itself keeps nothing.
       if (object.local > 0 && !is_lost && object.object.index() > 0 &&
           find(owner, object.object) == nullptr)

@@ -182,6 +182,10 @@ void put(std::string& out, const Attach& m) {
   put_call(out, m);
   say(out, " base ", m.base);
 }
+void put(std::string& out, const Detach& m) {
+  out += "Detach";
+  put_call(out, m);
+}
 void put(std::string& out, const ActorCall& m) {
   out += "Call";
   put_call(out, m);
@@ -205,6 +209,7 @@ void put(std::string& out, const ActorReply& m) {
 void put(std::string& out, const StaleIncarnation& m) {
   out += "Stale";
   put_call(out, m);
+  say(out, " started ", m.started);
 }
 void put(std::string& out, const CancelCall& m) {
   out += "CancelCall";

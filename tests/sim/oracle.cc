@@ -196,7 +196,7 @@ std::string Oracle::judge_error(ObjectId object, const ErrorInfo& error) const {
     case ErrorCode::kWorkerDied: is_excused = excuses.worker_deaths || excuses.cancels; break;
     case ErrorCode::kNodeDied: is_excused = excuses.node_deaths; break;
     case ErrorCode::kActorDied:
-      is_excused = throws || excuses.kills || deaths || excuses.client_deaths ||
+      is_excused = throws || excuses.kills || deaths || excuses.job_ends || excuses.cancels ||
                    excuses.head_restarts || excuses.start_failures;
       break;
     case ErrorCode::kOwnerDied:

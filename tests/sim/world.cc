@@ -115,6 +115,9 @@ Link& World::link(NodeId from, NodeId to) { return links_[{from, to}]; }
 void World::send(NodeId from, NodeId to, LinkMessage&& message) {
   Link& way = link(from, to);
   if (way.is_closed) return;
+  if (const auto* words = std::get_if<HeadToNode>(&message))
+    if (const auto* start = std::get_if<StartActor>(words))
+      passed_on_.insert(start->transfer.references.begin(), start->transfer.references.end());
   way.messages.push_back(std::move(message));
   way.last = std::max(way.last, now) + link_delay();
   at(way.last, [this, from, to, generation = way.generation] { deliver(from, to, generation); });

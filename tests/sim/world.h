@@ -66,6 +66,9 @@ class World {
   Link& link(NodeId from, NodeId to);
   void send(NodeId from, NodeId to, LinkMessage&& message);
   const std::map<std::pair<NodeId, NodeId>, Link>& links() const { return links_; }
+  /// Arguments of creations, which the head passes on without counting: whoever is told to start an
+  /// actor that has ended meanwhile may hear that they are freed.
+  bool was_passed_on(ObjectId object) const { return passed_on_.contains(object); }
   /// What a crash of this daemon leaves of its sessions.
   void cut_links(NodeId node);
   void freeze(NodeId node, Duration duration);
@@ -138,6 +141,7 @@ class World {
   std::unique_ptr<Head> head_;
   std::map<NodeId, std::unique_ptr<Node>> nodes_;
   std::map<std::pair<NodeId, NodeId>, Link> links_;
+  std::set<ObjectId> passed_on_;
   std::map<NodeId, Time> frozen_until_;
   std::map<ClientId, std::unique_ptr<Client>> clients_;
   std::map<NodeId, uint32_t> next_driver_;
