@@ -122,8 +122,7 @@ void Client::on(Ready&& message) {
 bool Client::read_value(ObjectId object, const Value& value, Fiber& fiber) {
   uint64_t token = 0;
   if (!check_value(object, value, token) || fiber.step.is_ignored) return true;
-  const bool is_expected =
-      world_.oracle.outcome_of(object)->kind == Outcome::Kind::kError;
+  const bool is_expected = world_.oracle.outcome_of(object)->kind == Outcome::Kind::kError;
   if (value.kind == Value::Kind::kError && !is_expected) {
     fail(fiber, Oracle::kFault);  // a fault's doing: so is whatever follows
     return false;
