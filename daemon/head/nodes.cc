@@ -220,6 +220,7 @@ void Nodes::on_tick(HeadContext& context) {
 void Nodes::declare_dead(HeadContext& context, NodeId id, Node& node, const std::string& why) {
   MembershipRow& membership = parts_.membership;
   node.state = NodeState::kDead;
+  node.ended_in = Node::Epoch::kThis;
   node.row.state = NodeState::kDead;
   node.row.m = ++membership.m;
   parts_.outbox.append(context, membership);

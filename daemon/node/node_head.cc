@@ -94,7 +94,8 @@ void NodeCore::State::on_head(NodeContext& context, PeerMessage&& message) {
 
 // The view leaves when it changed, at most ten times a second.
 void NodeCore::State::send_view(NodeContext& context) {
-  if (epoch == 0 || workers.view_version() == view_sent) return;
+  if (epoch == 0) return;
+  if (workers.view_version() == view_sent) return view_due.reset();
   view_due = view_sent_at ? *view_sent_at + kViewInterval : context.now;
   if (*view_due > context.now) return;
   view_due.reset();

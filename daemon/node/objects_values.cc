@@ -2,7 +2,7 @@
 //
 //   unknown ──Fetch──▶ known (inline, error: here) ──pull──▶ here (a copy in this node's store)
 //                        ▲                            │ every source failed
-//                        └────────── Fetch again ─────┘ (own objects: lost)
+//                        └──── Fetch again, later ────┘ (of own objects: pull again)
 
 #include <algorithm>
 
@@ -120,15 +120,11 @@ void Objects::on_pull_failed(NodeContext& context, const PullFailed& message) {
   ObjectRecord* record = find(message.object);
   if (record == nullptr) return;
   record->pull = ObjectRecord::Pull::kNone;
-  const auto at = std::find(record->value.nodes.begin(), record->value.nodes.end(), message.from);
-  if (at != record->value.nodes.end()) {
-    record->value.nodes.erase(at);
-    // What the owner no longer counts must not stay.
-    if (is_own(message.object) && !is_dead(message.from))
-      parts_.core.send(context, message.from, DropCopy{message.object});
-  }
-  if (record->is_ready() && record->value.nodes.empty()) {
-    if (is_own(message.object))
+  // The owner believes in a copy until its holder says otherwise or dies: a failed transfer is no
+  // loss. Another node tries the other copies it heard of, then asks the owner again.
+  if (!is_own(message.object)) std::erase(record->value.nodes, message.from);
+  if (is_own(message.object) || record->value.nodes.empty()) {
+    if (record->is_ready() && is_own(message.object) && record->value.nodes.empty())
       return lose(context, message.object, static_cast<OwnObject&>(*record));
     retry_later(context, message.object);
   }

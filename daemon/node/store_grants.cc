@@ -80,8 +80,7 @@ std::optional<Extent> StoreGrants::grant(NodeContext& context, const Pending& pe
   arena.length = granted->extent.length;
   arena.client = pending.client;
   arena.kind = pending.kind;
-  arena.pages_granted = arena.length / shm::kPageBytes;
-  if (arena.kind == RequestArena::Kind::kArena) arena.words.resize(arena.pages_granted);
+  if (arena.kind == RequestArena::Kind::kArena) arena.words.resize(arena.length / shm::kPageBytes);
   if (pending.is_pull()) arena.sealed_bytes = pending.bytes;
   arenas_[granted->extent.offset] = std::move(arena);
   return Extent{kSegment, granted->extent.offset,
@@ -222,14 +221,32 @@ void StoreGrants::close(NodeContext& context, Arenas::iterator it) {
     while (page < pages && arena.words[page] == 0) ++page;
     parts.push_back({start + first * shm::kPageBytes, (page - first) * shm::kPageBytes});
   }
-  for (const shm::Extent& part : parts) give_back(context, it, part);
+  for (const shm::Extent& part : parts)
+    give_back(context, find({kSegment, part.offset, part.length}), part);
 }
 
-// The last part takes the record with it; `it` is not used after that.
+// What lies behind the part becomes an arena of its own: the part's addresses are somebody else's
+// from now on.
 void StoreGrants::give_back(NodeContext& context, Arenas::iterator it, shm::Extent part) {
   may_have_room_ = true;
-  it->second.pages_granted -= part.length / shm::kPageBytes;
-  if (it->second.pages_granted == 0) arenas_.erase(it);
+  Arena& arena = it->second;
+  const uint64_t before = part.offset - it->first;
+  const uint64_t after = it->first + arena.length - part.end();
+  if (after > 0) {
+    Arena rest;
+    rest.length = after;
+    rest.client = arena.client;
+    rest.state = arena.state;
+    rest.words.assign(arena.words.end() - static_cast<ptrdiff_t>(after / shm::kPageBytes),
+                      arena.words.end());
+    arenas_[part.end()] = std::move(rest);
+  }
+  if (before > 0) {
+    arena.length = before;
+    arena.words.resize(before / shm::kPageBytes);
+  } else {
+    arenas_.erase(it);
+  }
   punch(context, extents_.release(part));
 }
 

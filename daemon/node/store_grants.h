@@ -6,7 +6,8 @@
 //
 // Inside an arena a bit stands for 64 bytes that a live object occupies, so a word is a page: what
 // a client says it wrote is checked against it, and a page of a closed arena whose word becomes
-// zero goes back. An extent of its own holds one object.
+// zero goes back. A closed arena that has given back a page in its middle is two from then on. An
+// extent of its own holds one object.
 #pragma once
 
 #include <deque>
@@ -48,7 +49,6 @@ class StoreGrants {
     RequestArena::Kind kind = RequestArena::Kind::kArena;
     enum class State : uint8_t { kOpen, kClosed };
     State state = State::kOpen;
-    uint64_t pages_granted = 0;
     std::vector<uint64_t> words;  // kArena: a bit for 64 bytes, a word a page
     uint64_t sealed_bytes = 0;    // kExtent: of its object; 0: none
   };
@@ -70,6 +70,7 @@ class StoreGrants {
   void refuse(NodeContext& context, const Pending& pending);
   Arenas::iterator find(const Extent& extent);
   void close(NodeContext& context, Arenas::iterator it);
+  /// Page-aligned, within the arena, which is closed.
   void give_back(NodeContext& context, Arenas::iterator it, shm::Extent part);
   void punch(NodeContext& context, const shm::PunchList& list);
 

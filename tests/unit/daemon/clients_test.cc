@@ -92,3 +92,18 @@ TEST_CASE("templates are dense, and the same one twice is the same") {
   }
   CHECK(node.take<SessionError>().size() == 1);
 }
+
+// Found by the simulator: the deadline stayed, and the daemon ticked without end.
+TEST_CASE("a view that a new head has heard already is not due any more") {
+  TestNode node;
+  node.from_head(Welcome{1, kHere, 0});
+  const ClientId client = node.connect();
+  node.from(client, DefineTemplate{0, CallTemplate{}});
+  node.from(client, Submit{TaskId::make(client, 1), 0, {}});
+  const ClientId worker = node.take_one<StartWorker>().worker;
+  node.on(WorkerStarted{worker, 1});
+  REQUIRE(node.core.next_deadline());
+  node.from_head(Welcome{2, kHere, 0});
+  node.pass(Duration::seconds(1));
+  if (const auto due = node.core.next_deadline()) CHECK(*due > node.now);
+}

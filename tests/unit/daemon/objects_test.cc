@@ -297,6 +297,23 @@ TEST_CASE("an own result that lies elsewhere is pulled when somebody reads it") 
   CHECK(node.core.snapshot().store_used_bytes == 0);
 }
 
+TEST_CASE("a transfer that fails is no loss: the owner tries again until the copy is gone") {
+  TestNode node;
+  const ClientId client = node.connect();
+  const TaskId task = submit_far(node, client, 1);
+  node.from(client, get(task.object(1)));
+  node.from(kPeer, AttemptDone{task, 1, {stored_at({kPeer})}, nullptr, {}});
+  node.take<Assign>();
+  node.on(PullFailed{task.object(1), kPeer, "connection lost"});
+  node.take<PullObject>();
+  CHECK(node.take<Ready>().empty());
+  node.pass(Duration::seconds(1));
+  CHECK(node.take<PullObject>().size() == 1);
+  node.from(kPeer, CopyChanged{task.object(1), CopyChanged::Have::kNo});
+  node.on(PullFailed{task.object(1), kPeer, "no copy"});
+  CHECK(node.take<Assign>().size() == 1);  // made again
+}
+
 TEST_CASE("with its last copy a result is lost and made again; one that turns up wins") {
   TestNode node;
   const ClientId client = node.connect();
