@@ -88,25 +88,27 @@ void Objects::on_put(NodeContext& context, ClientId client, Put&& message) {
   fulfil(context, object, std::move(value));
 }
 
-// False: it has fewer. `holds`: how many of them are holds.
+// False: it has fewer. `holds`: how many of them are holds; the rest are an actor's of its own
+// handle, which it may have made itself in a former life as a task.
 bool Objects::take_from_client(ClientId client, const CountedObject& counted, uint32_t& holds) {
-  holds = counted.count;
-  if (counted.object.client() == client) {
-    OwnObject* record = find_own(counted.object);
-    if (record == nullptr || record->creator_count < counted.count) return false;
-    record->creator_count -= counted.count;
-    return true;
-  }
+  const ObjectId object = counted.object;
+  const bool is_creator = object.client() == client;
+  OwnObject* record = is_creator ? find_own(object) : nullptr;
   ObjectsClient& state = client_state(client);
-  const auto borrowed = state.borrowed.find(counted.object);
-  const auto own = state.own_handle.find(counted.object);
-  const uint32_t has = borrowed == state.borrowed.end() ? 0 : borrowed->second;
-  const uint32_t uncounted = own == state.own_handle.end() ? 0 : own->second;
-  holds = std::min(has, counted.count);
+  const auto borrowed = is_creator ? state.borrowed.end() : state.borrowed.find(object);
+  uint32_t* has = nullptr;
+  if (record != nullptr) has = &record->creator_count;
+  if (borrowed != state.borrowed.end()) has = &borrowed->second;
+  holds = has == nullptr ? 0 : std::min(*has, counted.count);
   const uint32_t rest = counted.count - holds;
-  if (rest > uncounted) return false;
-  if (holds > 0 && (borrowed->second -= holds) == 0) state.borrowed.erase(borrowed);
-  if (rest > 0 && (own->second -= rest) == 0) state.own_handle.erase(own);
+  if (rest > 0) {
+    const auto own = state.own_handle.find(object);
+    if (own == state.own_handle.end() || own->second < rest) return false;
+    if ((own->second -= rest) == 0) state.own_handle.erase(own);
+  }
+  if (holds == 0) return true;
+  *has -= holds;
+  if (*has == 0 && borrowed != state.borrowed.end()) state.borrowed.erase(borrowed);
   return true;
 }
 

@@ -1,0 +1,120 @@
+#include "tests/sim/faults.h"
+
+#include "tests/sim/world.h"
+
+namespace rayd::sim {
+namespace {
+
+template <class T>
+T* pick(World& world, const std::vector<T*>& among) {
+  return among.empty() ? nullptr : among[world.random.below(among.size())];
+}
+
+std::vector<Client*> live_clients(World& world, bool are_workers) {
+  std::vector<Client*> live;
+  for (const auto& [id, client] : world.clients())
+    if (client->is_alive() && client->is_worker() == are_workers) live.push_back(client.get());
+  return live;
+}
+
+bool kill_a_worker(World& world) {
+  Client* worker = pick(world, live_clients(world, true));
+  if (worker == nullptr) return false;
+  world.oracle.excuses.worker_deaths = true;
+  world.kill_worker(*worker, "signal 9 (Killed)");
+  return true;
+}
+
+bool kill_a_driver(World& world) {
+  std::vector<Client*> busy;
+  for (Client* client : live_clients(world, false))
+    if (client->has_fibers()) busy.push_back(client);
+  Client* driver = pick(world, busy);
+  if (driver == nullptr) return false;
+  world.kill_driver(*driver);
+  return true;
+}
+
+// The daemon beside the head dies with the head: see restart_head.
+std::vector<Node*> other_nodes(World& world) {
+  std::vector<Node*> others;
+  for (Node* node : world.live_nodes())
+    if (!node->is_beside_head()) others.push_back(node);
+  return others;
+}
+
+void replace(World& world, BesideHead beside_head) {
+  world.after(Duration::millis(static_cast<int64_t>(world.random.below(3'000))),
+              [&world, beside_head] { world.join(beside_head); });
+}
+
+bool crash_a_node(World& world) {
+  Node* node = pick(world, other_nodes(world));
+  if (node == nullptr) return false;
+  node->crash();
+  replace(world, BesideHead::kNo);
+  return true;
+}
+
+bool crash_between_actions(World& world) {
+  Node* node = pick(world, other_nodes(world));
+  if (node == nullptr || world.crash) return false;
+  world.crash = World::Crash{node->id(), world.random.below(40)};
+  replace(world, BesideHead::kNo);
+  return true;
+}
+
+// Long enough to be suspect, sometimes to be declared dead.
+bool cut_a_node_off(World& world) {
+  Node* node = pick(world, other_nodes(world));
+  if (node == nullptr) return false;
+  world.oracle.excuses.suspects = true;
+  world.oracle.excuses.node_deaths = true;
+  world.freeze(node->id(), Duration::millis(static_cast<int64_t>(100 + world.random.below(8'000))));
+  return true;
+}
+
+bool restart_head(World& world) {
+  Node* beside = nullptr;
+  for (Node* node : world.live_nodes())
+    if (node->is_beside_head()) beside = node;
+  if (beside == nullptr) return false;
+  beside->crash();
+  world.head().restart();
+  replace(world, BesideHead::kYes);
+  return true;
+}
+
+bool slow_sessions(World& world) {
+  world.slow_down();
+  return true;
+}
+
+bool repeat_requests(World& world) {
+  world.repeats = 10;
+  return true;
+}
+
+constexpr Fault kFaults[] = {
+    {"worker_death", kill_a_worker},  {"driver_death", kill_a_driver},
+    {"node_crash", crash_a_node},     {"crash_between_armed", crash_between_actions},
+    {"cut_off", cut_a_node_off},      {"head_restart", restart_head},
+    {"slow_sessions", slow_sessions}, {"repeated_requests", repeat_requests},
+};
+
+}  // namespace
+
+std::vector<const Fault*> choose_faults(Random& random, World& world) {
+  std::vector<const Fault*> chosen;
+  for (uint64_t count = random.below(4); count > 0; --count)
+    chosen.push_back(&kFaults[random.below(std::size(kFaults))]);
+  if (random.chance(1, 6)) world.pull_failures = 20;
+  if (random.chance(1, 10)) world.start_failures = 10;
+  if (random.chance(1, 6)) {
+    world.store_bytes = 192 * 1024;
+    world.oracle.excuses.full_store = true;
+  }
+  return chosen;
+}
+
+}  // namespace rayd::sim

@@ -1,0 +1,181 @@
+#include "tests/sim/head.h"
+
+#include "tests/sim/describe.h"
+#include "tests/sim/world.h"
+
+namespace rayd::sim {
+
+Head::Head(World& world) : world_(world) { begin(); }
+
+// A process: what the journal holds, and nothing else.
+void Head::begin() {
+  HeadOptions options;
+  core_ = std::make_unique<head::HeadCore>(options);
+  for (const JournalRow& row : committed_) core_->load(JournalRow(row));
+  std::vector<HeadAction> actions;
+  HeadContext context{world_.now, world_.random, actions};
+  core_->begin_epoch(context);
+  perform(std::move(actions));
+  schedule_tick();
+}
+
+void Head::restart() {
+  world_.trace.line(world_.now, "head RESTARTS");
+  ++restarts_;
+  ++generation_;
+  world_.oracle.excuses.head_restarts = true;
+  appended_.clear();
+  held_.clear();
+  sessions_.clear();
+  committed_number_ = 0;
+  is_commit_scheduled_ = false;
+  tick_at_.reset();
+  world_.cut_links(kHeadNode);
+  begin();
+  // Sessions come back one by one.
+  for (Node* node : world_.live_nodes()) {
+    world_.after(world_.long_delay(), [this, id = node->id(), generation = generation_] {
+      if (generation != generation_) return;
+      const Node* still = world_.find_node(id);
+      if (still == nullptr || !still->is_alive()) return;
+      const uint64_t session = next_session_++;
+      sessions_[session] = id;
+      input(NodeConnected{session});
+    });
+  }
+  // Whoever was joining asks again.
+  for (auto& [session, joiner] : std::exchange(joining_, {})) join(joiner.first, joiner.second);
+}
+
+void Head::join(NodeOptions options, BesideHead beside_head) {
+  const uint64_t session = next_session_++;
+  NodeJoins joins;
+  joins.session = session;
+  joins.announce.view.total = options.total;
+  joins.announce.view.name = options.name;
+  joins.beside_head = beside_head;
+  joining_[session] = {std::move(options), beside_head};
+  input(std::move(joins));
+}
+
+// ---- the core -----------------------------------------------------------------------------------
+
+void Head::input(HeadInput&& input) {
+  const auto due = core_->next_deadline();
+  if (due && *due <= world_.now) on_core(HeadTick{});
+  on_core(std::move(input));
+}
+
+void Head::on_core(HeadInput&& input) {
+  std::string& line = world_.trace.begin(world_.now);
+  say(line, "head ");
+  describe(line, input);
+  world_.trace.end();
+  std::vector<HeadAction> actions;
+  HeadContext context{world_.now, world_.random, actions};
+  const bool is_tick = std::holds_alternative<HeadTick>(input);
+  core_->on(context, std::move(input));
+  if (const auto due = core_->next_deadline(); is_tick && due && *due <= world_.now)
+    world_.violation("a tick leaves a deadline of the head that has passed");
+  world_.touch(kHeadNode);
+  perform(std::move(actions));
+  schedule_tick();
+}
+
+void Head::schedule_tick() {
+  const auto due = core_->next_deadline();
+  if (!due || (tick_at_ && *tick_at_ <= *due && *tick_at_ > world_.now)) return;
+  tick_at_ = std::max(*due, world_.now + Duration::micros(1));
+  world_.at(*tick_at_, [this, time = *tick_at_] {
+    if (tick_at_ != time) return;
+    tick_at_.reset();
+    const auto still_due = core_->next_deadline();
+    if (still_due && *still_due <= world_.now) return on_core(HeadTick{});
+    schedule_tick();
+  });
+}
+
+// ---- the journal --------------------------------------------------------------------------------
+
+void Head::perform(std::vector<HeadAction>&& actions) {
+  for (HeadAction& action : actions) {
+    std::string& line = world_.trace.begin(world_.now);
+    say(line, "head   ");
+    describe(line, action);
+    world_.trace.end();
+    if (auto* append = std::get_if<Append>(&action.what)) {
+      appended_.push_back(std::move(*append));
+      schedule_commit();
+    } else if (action.after > committed_number_) {
+      held_.push_back(std::move(action));
+    } else {
+      leave(std::move(action));
+    }
+  }
+}
+
+void Head::schedule_commit() {
+  if (std::exchange(is_commit_scheduled_, true)) return;
+  world_.after(world_.long_delay(), [this, generation = generation_] {
+    if (generation != generation_) return;
+    is_commit_scheduled_ = false;
+    commit(generation, appended_.back().number);
+  });
+}
+
+void Head::commit(uint64_t generation, uint64_t number) {
+  for (; !appended_.empty() && appended_.front().number <= number; appended_.pop_front())
+    committed_.push_back(std::move(appended_.front().row));
+  committed_number_ = number;
+  input(Committed{number});
+  // In the order they were said; those that wait for more wait on.
+  std::deque<HeadAction> held = std::exchange(held_, {});
+  for (HeadAction& action : held) {
+    if (generation != generation_) return;
+    if (action.after > committed_number_)
+      held_.push_back(std::move(action));
+    else
+      leave(std::move(action));
+  }
+}
+
+void Head::leave(HeadAction&& action) {
+  std::visit([this](auto&& what) { on(std::move(what)); }, std::move(action.what));
+}
+
+// ---- actions ------------------------------------------------------------------------------------
+
+void Head::on(ToNode&& action) { world_.send(kHeadNode, action.node, std::move(action.message)); }
+
+void Head::on(ToJoiner&& action) {
+  const auto joining = joining_.find(action.session);
+  if (joining != joining_.end()) {
+    auto [options, beside_head] = std::move(joining->second);
+    joining_.erase(joining);
+    options.node = action.welcome.node;
+    world_.on_joined(action.welcome, options, beside_head);
+    return;
+  }
+  const auto session = sessions_.find(action.session);
+  if (session != sessions_.end())
+    world_.send(kHeadNode, session->second, HeadToNode{action.welcome});
+}
+
+void Head::on(FetchResult&& action) {
+  world_.after(world_.long_delay(), [this, action, generation = generation_] {
+    if (generation != generation_) return;
+    ResultFetched fetched;
+    fetched.job = action.job;
+    Node* node = world_.find_node(action.node);
+    std::optional<Extent> extent;
+    if (node != nullptr && node->is_alive()) extent = node->core().copy_here(action.object);
+    if (!extent) {
+      auto error = std::make_shared<ErrorInfo>();
+      error->code = ErrorCode::kNodeDied;
+      fetched.error = std::move(error);
+    }
+    input(std::move(fetched));
+  });
+}
+
+}  // namespace rayd::sim

@@ -1,0 +1,120 @@
+// sim: a cluster under a seed, or under many.
+//
+//   sim --seed S [--nodes K] [--trace]     one seed, twice: the hashes must agree
+//   sim --seeds N [--first S] [--nodes K]  seeds S … S+N−1; counts of faults at the end
+
+#include <cinttypes>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "tests/sim/world.h"
+
+namespace {
+
+using namespace rayd;
+using namespace rayd::sim;
+
+struct Arguments {
+  uint64_t first = 1;
+  uint64_t count = 1;
+  uint32_t nodes = 0;
+  Trace::Show show = Trace::Show::kNo;
+  bool is_many = false;
+};
+
+bool parse(int argc, char** argv, Arguments& arguments) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    if (flag == "--trace") {
+      arguments.show = Trace::Show::kYes;
+      continue;
+    }
+    if (i + 1 >= argc) return false;
+    const uint64_t number = std::strtoull(argv[++i], nullptr, 10);
+    if (flag == "--seed") {
+      arguments.first = number;
+    } else if (flag == "--seeds") {
+      arguments.count = number;
+      arguments.is_many = true;
+    } else if (flag == "--first") {
+      arguments.first = number;
+    } else if (flag == "--nodes" && number >= 1 && number <= 4) {
+      arguments.nodes = static_cast<uint32_t>(number);
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+// A failed check of a core ends the process: the seed and what led to it are said first.
+const World* running = nullptr;
+uint64_t running_seed = 0;
+
+void on_abort(int) {
+  std::printf("seed=%" PRIu64 " FAILED: a check failed\n", running_seed);
+  if (running != nullptr)
+    for (const std::string& line : running->trace.last()) std::printf("    %s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+struct Totals {
+  uint64_t steps = 0;
+  std::map<std::string, uint64_t> faults;
+};
+
+bool run_seed(const Arguments& arguments, uint64_t seed, Totals& totals) {
+  Options options;
+  options.seed = seed;
+  options.nodes = arguments.nodes;
+  options.show = arguments.show;
+  World world(options);
+  running = &world;
+  running_seed = seed;
+  const bool is_fine = world.run();
+  totals.steps += world.steps();
+  for (const auto& [name, count] : world.counts()) totals.faults[name] += count;
+  if (!is_fine) {
+    std::printf("seed=%" PRIu64 " hash=%016" PRIx64 " FAILED\n", seed, world.trace.hash());
+    for (const std::string& what : world.violations()) std::printf("  %s\n", what.c_str());
+    if (arguments.show == Trace::Show::kNo)
+      for (const std::string& line : world.trace.last()) std::printf("    %s\n", line.c_str());
+    return false;
+  }
+  options.show = Trace::Show::kNo;
+  options.check = Options::Check::kNo;
+  World again(options);
+  running = &again;
+  again.run();
+  if (again.trace.hash() != world.trace.hash()) {
+    std::printf("seed=%" PRIu64 " hash=%016" PRIx64 " FAILED: its second run has %016" PRIx64 "\n",
+                seed, world.trace.hash(), again.trace.hash());
+    return false;
+  }
+  if (!arguments.is_many)
+    std::printf("seed=%" PRIu64 " hash=%016" PRIx64 " ok\n", seed, world.trace.hash());
+  return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  if (!parse(argc, argv, arguments)) {
+    std::fprintf(stderr, "sim --seed S | --seeds N [--first S] [--nodes 1…4] [--trace]\n");
+    return 2;
+  }
+  std::signal(SIGABRT, on_abort);
+  Totals totals;
+  uint64_t failed = 0;
+  for (uint64_t i = 0; i < arguments.count; ++i)
+    if (!run_seed(arguments, arguments.first + i, totals)) ++failed;
+  if (!arguments.is_many) return failed == 0 ? 0 : 1;
+  for (const auto& [name, count] : totals.faults)
+    std::printf("%-24s %8" PRIu64 "\n", name.c_str(), count);
+  std::printf("seeds=%" PRIu64 " steps=%" PRIu64 " failed=%" PRIu64 "%s\n", arguments.count,
+              totals.steps, failed, failed == 0 ? " ok" : "");
+  return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,72 @@
+// Node: one daemon: a NodeCore, and the simulated shell that performs its actions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/types/head_io.h"
+#include "daemon/node/node_core.h"
+#include "tests/sim/store.h"
+
+namespace rayd::sim {
+
+class Client;
+class Worker;
+class World;
+
+class Node {
+ public:
+  Node(World& world, NodeOptions options, BesideHead beside_head);
+
+  NodeId id() const { return options_.node; }
+  const NodeOptions& options() const { return options_; }
+  bool is_alive() const { return is_alive_; }
+  bool is_beside_head() const { return beside_head_ == BesideHead::kYes; }
+  Store& store() { return store_; }
+  node::NodeCore& core() { return *core_; }
+
+  /// Gives the core an input, and performs what it wants.
+  void input(NodeInput&& input);
+  /// What the client has published will be read.
+  void schedule_drain(Client& client);
+  /// The daemon is gone, and everything under it.
+  void crash();
+  /// Everything the client has published, then its end.
+  void reap(Client& client, const std::string& cause);
+
+  void schedule_tick();
+
+ private:
+  void drain(ClientId client, uint64_t limit);
+  void on_core(NodeInput&& input);
+  void perform(std::vector<NodeAction>&& actions);
+  void perform(ToClient&& action);
+  void perform(ToWorker&& action);
+  void perform(ToPeer&& action);
+  void perform(ToHead&& action);
+  void perform(StartWorker&& action);
+  void perform(StopWorker&& action);
+  void perform(RevokeSlot&& action);
+  void perform(SetCancelWord&& action);
+  void perform(PullObject&& action);
+  void perform(FreeExtent&& action);
+  void perform(PublishFinished&&) {}
+  void perform(ClientReady&& action);
+  void perform(Event&& action);
+  void finish_pull(const PullObject& pull);
+  Worker* find_worker(ClientId id);
+  void later(NodeInput&& input);
+
+  World& world_;
+  NodeOptions options_;
+  std::unique_ptr<node::NodeCore> core_;
+  Store store_;
+  bool is_alive_ = true;
+  BesideHead beside_head_;
+  std::optional<Time> tick_at_;
+};
+
+}  // namespace rayd::sim

@@ -1,0 +1,125 @@
+// Script: a random program, the same every time it is run from the same seed.
+//
+// It says what to do next (submit, put, get, call, …) and is told what came of it; whoever runs it
+// carries it out: a simulated client in the cluster, or the oracle in its head. Since both are
+// asked the same things in the same order, the oracle knows what every object must contain.
+//
+// A script sees objects and actors as numbered variables. What it got from cancelled work it never
+// uses, so its result does not depend on how a cancel went.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/random.h"
+
+namespace rayd::sim {
+
+/// What scripts may do, as bits; a workload is a set of them.
+enum Feature : uint32_t {
+  kTasks = 1,
+  kPuts = 2,
+  kNesting = 4,     // tasks submit tasks
+  kReferences = 8,  // values contain references
+  kStored = 16,     // values that go to the store
+  kCancels = 32,
+  kThrows = 64,
+  kActors = 128,
+  kKills = 256,
+  kDeaths = 512,     // a first attempt ends its process
+  kRestarts = 1024,  // actors with max_restarts
+  kSpread = 2048,    // demands that not every node has
+  kForce = 4096,     // forced cancels
+};
+
+/// All of a script: it travels as the first argument of a task.
+struct ScriptSpec {
+  uint64_t seed = 0;
+  uint32_t features = 0;
+  uint16_t steps = 0;
+  uint16_t depth = 0;
+  Bytes encode() const {
+    return Bytes::copy(ByteSpan{reinterpret_cast<const uint8_t*>(this), sizeof(*this)});
+  }
+  static ScriptSpec decode(const Bytes& bytes);
+};
+
+/// An argument: a variable by reference, or a value that contains variables.
+struct Piece {
+  int reference = -1;  // a variable, or −1
+  uint64_t token = 0;
+  std::vector<int> contains;
+};
+
+struct Step {
+  enum class Kind : uint8_t {
+    kSubmit,
+    kPut,
+    kGet,
+    kWait,
+    kDrop,
+    kCancel,
+    kCreate,
+    kCall,
+    kKill,
+    kDie,
+    kReturn,
+    kThrow,
+  };
+  Kind kind = Kind::kReturn;
+  int variable = -1;           // kGet, kDrop, kCancel, kCall, kKill
+  std::vector<int> variables;  // kWait
+  ScriptSpec program;          // kSubmit, kCreate, kCall
+  std::vector<Piece> pieces;   // arguments; kPut, kReturn: the values, one each
+  uint32_t returns = 1;        // kSubmit
+  int32_t retries = 0;         // kSubmit; kCreate: restarts
+  bool is_forced = false;      // kCancel
+  bool is_ignored = false;     // kGet: whatever comes
+  uint32_t demand = 0;         // kSubmit: which one, of the workload's
+  uint32_t size = 0;           // kPut, kReturn: bytes; > 1024: stored
+};
+
+class Script {
+ public:
+  explicit Script(const ScriptSpec& spec) : spec_(spec), random_(spec.seed), state_(spec.seed) {}
+
+  /// What it learns: part of its result from now on.
+  void fold(uint64_t token) { state_ = (state_ ^ token) * 0x9E3779B97F4A7C15u + 1; }
+  enum class Variable : uint8_t { kGone, kObject, kCancelled, kActor, kKilled };
+  /// Its number is the count of those before.
+  int add(Variable kind) {
+    variables_.push_back(kind);
+    return static_cast<int>(variables_.size()) - 1;
+  }
+  Variable kind(int variable) const { return variables_[static_cast<size_t>(variable)]; }
+
+  /// What to do next; after kReturn and kThrow there is nothing. For kSubmit, kPut, kCreate and
+  /// kCall the runner adds the variables; a kGet folds and adds what the value contains.
+  Step next();
+  /// A driver's: everything it still has is read before it ends.
+  void set_driver() { is_driver_ = true; }
+  uint64_t result() const { return state_; }
+
+ private:
+  std::vector<int> all(Variable kind) const;
+  int pick(Variable kind);
+  Piece make_value();
+  std::vector<Piece> make_arguments();
+  ScriptSpec make_program();
+  uint32_t make_size();
+  Step make_submit();
+  Step make_get(int variable);
+  bool choose(Step& step);
+  bool has(Feature feature) const { return (spec_.features & feature) != 0; }
+  void forget(int variable) { variables_[static_cast<size_t>(variable)] = Variable::kGone; }
+
+  ScriptSpec spec_;
+  Random random_;
+  uint64_t state_;
+  uint32_t done_ = 0;
+  bool is_driver_ = false;
+  std::vector<Variable> variables_;
+};
+
+}  // namespace rayd::sim

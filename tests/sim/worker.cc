@@ -1,0 +1,119 @@
+#include "tests/sim/worker.h"
+
+#include "tests/sim/node.h"
+#include "tests/sim/world.h"
+
+namespace rayd::sim {
+
+// ---- the work ring ------------------------------------------------------------------------------
+
+void Worker::push(Run&& run) {
+  auto& granted = unread_[{run.task, run.attempt}];
+  for (const Value& value : run.args)
+    granted.insert(granted.end(), value.contains.begin(), value.contains.end());
+  ring_.push_back({std::move(run)});
+  if (is_alive()) schedule_claim();
+}
+
+// The last slot of the attempt: one that was revoked may lie before it, and the same attempt may
+// have been pushed again.
+SlotRevoked::Outcome Worker::revoke(TaskId task, uint32_t attempt) {
+  for (auto slot = ring_.rbegin(); slot != ring_.rend(); ++slot)
+    if (slot->run.task == task && slot->run.attempt == attempt) {
+      if (slot->state == Slot::State::kStarted) return SlotRevoked::Outcome::kAlreadyStarted;
+      slot->state = Slot::State::kRevoked;
+      return SlotRevoked::Outcome::kWon;
+    }
+  return SlotRevoked::Outcome::kAlreadyStarted;  // it has ended: its Done is in the ring
+}
+
+void Worker::set_cancel_word(TaskId task, uint32_t attempt) {
+  for (const auto& fiber : fibers_)
+    if (fiber->run.task == task && fiber->run.attempt == attempt) fiber->is_cancelled = true;
+}
+
+std::vector<std::pair<TaskId, uint32_t>> Worker::claimed() const {
+  std::vector<std::pair<TaskId, uint32_t>> claimed;
+  for (const Slot& slot : ring_)
+    if (slot.state == Slot::State::kStarted) claimed.push_back({slot.run.task, slot.run.attempt});
+  return claimed;
+}
+
+void Worker::stop_gracefully() {
+  is_stopping_ = true;
+  on_idle();
+}
+
+void Worker::on_idle() {
+  if (!is_alive() || !fibers_.empty()) return;
+  if (is_stopping_) return world_.kill_worker(*this, "exit status 0");
+  schedule_claim();
+}
+
+// ---- running ------------------------------------------------------------------------------------
+
+void Worker::schedule_claim() {
+  if (is_claim_scheduled_ || !fibers_.empty()) return;
+  is_claim_scheduled_ = true;
+  world_.after(world_.step_delay(), [this] {
+    is_claim_scheduled_ = false;
+    if (is_alive() && fibers_.empty()) claim();
+  });
+}
+
+void Worker::claim() {
+  while (!ring_.empty() && ring_.front().state == Slot::State::kRevoked) ring_.pop_front();
+  if (ring_.empty() || ring_.front().state != Slot::State::kQueued) return;
+  ring_.front().state = Slot::State::kStarted;
+  world_.trace.line(world_.now, "worker ", id_, " claims ", ring_.front().run.task,
+                    " k=", ring_.front().run.attempt);
+  world_.on_claim(*this, ring_.front().run);
+  forget_unread(ring_.front().run.task, ring_.front().run.attempt);
+  start(Run(ring_.front().run));
+}
+
+// The program is the first argument; the others are read as it would read them.
+void Worker::start(Run&& run) {
+  const bool is_creation = run.call->kind == CallTemplate::Kind::kActorCreation;
+  Fiber& fiber = add_fiber(ScriptSpec::decode(run.args.front().bytes));
+  fiber.run = std::move(run);
+  Oracle::Task* task = world_.oracle.find_task(fiber.run.task);
+  if (is_creation) {
+    actor_ = fiber.run.actor;
+    incarnation_ = fiber.run.incarnation;
+    actor_outcome_ = world_.oracle.outcome_of(actor_.creation().object(0));
+  } else if (!fiber.run.actor.is_nil()) {
+    check_order(fiber.run);
+    fiber.script.fold(actor_outcome_->token);
+  }
+  if (take_run_arguments(fiber, task->arguments)) schedule(fiber);
+}
+
+// Per caller in the order made, each once (P3 iii).
+void Worker::check_order(const Run& run) {
+  const ClientId caller = run.task.client();
+  uint64_t& last = last_call_[caller];
+  std::string what;
+  if (run.actor != actor_ || run.incarnation != incarnation_) {
+    say(what, "worker ", id_, " is given a call of another incarnation: ", run.task);
+    world_.violation(what);
+  }
+  if (run.task.seq() <= last) {
+    say(what, "actor ", actor_, " runs call ", run.task, " after number ", last);
+    world_.violation(what);
+  }
+  last = run.task.seq();
+}
+
+void Worker::finish(Fiber& fiber, std::vector<Value>&& results, ErrorRef error) {
+  const Run& run = fiber.run;
+  publish(Done{run.task, run.attempt, std::move(results), std::move(error)});
+  for (auto it = ring_.begin(); it != ring_.end(); ++it)
+    if (it->state == Slot::State::kStarted && it->run.task == run.task &&
+        it->run.attempt == run.attempt) {
+      ring_.erase(it);
+      return;
+    }
+}
+
+}  // namespace rayd::sim

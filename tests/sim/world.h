@@ -1,0 +1,161 @@
+// World: a whole cluster in one thread: clock, chance, sessions, the head, nodes, their clients and
+// workers. Whatever happens is an event with a time; the seed decides all times and choices, so a
+// seed is a history.
+//
+//   drivers, workers ──rings── Node (a NodeCore) ──sessions── other Nodes, Head (a HeadCore)
+//
+// Sessions deliver in order and once while both ends live; between pairs any interleaving can come.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/sim/head.h"
+#include "tests/sim/session.h"
+#include "tests/sim/node.h"
+#include "tests/sim/oracle.h"
+#include "tests/sim/trace.h"
+#include "tests/sim/worker.h"
+
+namespace rayd::sim {
+
+struct Options {
+  uint64_t seed = 1;
+  uint32_t nodes = 0;  // 0: one to four, by the seed
+  Trace::Show show = Trace::Show::kNo;
+  enum class Check : bool { kNo, kYes };
+  Check check = Check::kYes;
+};
+
+class Checker;
+
+class World {
+ public:
+  explicit World(const Options& options);
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  /// Runs to the end. False: a violation, see `violations`.
+  bool run();
+
+  // ---- time and chance ------------------------------------------------------------------------
+  Time now;
+  Random random;
+  void after(Duration delay, std::function<void()> event);
+  void at(Time time, std::function<void()> event);
+  Duration short_delay();  // a ring, a wake-up
+  Duration step_delay();   // what a program computes between two steps
+  Duration link_delay();
+  Duration long_delay();  // milliseconds
+  const ResourceSet& demand(uint32_t which) const { return demands_[which % demands_.size()]; }
+
+  // ---- topology -------------------------------------------------------------------------------
+  Head& head() { return *head_; }
+  Node* find_node(NodeId node);
+  std::vector<Node*> live_nodes();
+  /// A new daemon joins; it gets its ordinal from the head.
+  void join(BesideHead beside_head);
+  void on_joined(const Welcome& welcome, const NodeOptions& options, BesideHead beside_head);
+  Link& link(NodeId from, NodeId to);
+  void send(NodeId from, NodeId to, LinkMessage&& message);
+  const std::map<std::pair<NodeId, NodeId>, Link>& links() const { return links_; }
+  /// Arguments of creations, which the head passes on without counting: whoever is told to start an
+  /// actor that has ended meanwhile may hear that they are freed.
+  bool was_passed_on(ObjectId object) const { return passed_on_.contains(object); }
+  /// What a crash of this daemon leaves of its sessions.
+  void cut_links(NodeId node);
+  void freeze(NodeId node, Duration duration);
+  bool is_frozen(NodeId node) const;
+  void slow_down() { slowness_ = 20; }
+
+  Client& add_driver(Node& node);
+  Worker& add_worker(Node& node, ClientId id);
+  Client* find_client(ClientId id);
+  const std::map<ClientId, std::unique_ptr<Client>>& clients() const { return clients_; }
+  /// The process dies now; its node hears of it once its ring is drained.
+  void kill_worker(Client& worker, const std::string& cause);
+  void kill_driver(Client& driver);
+  void on_driver_ended(Client& driver, const ErrorRef& error);
+  /// A worker has claimed this: P2 (i), (iv), P3 (ii) are judged here.
+  void on_claim(Worker& worker, const Run& run);
+
+  // ---- what is watched ------------------------------------------------------------------------
+  Trace trace;
+  Oracle oracle;
+  void violation(const std::string& what);
+  const std::vector<std::string>& violations() const { return violations_; }
+  void count(const char* fault) { ++counts_[fault]; }
+  const std::map<std::string, uint64_t>& counts() const { return counts_; }
+  /// The node's or the head's core has done something: invariants are checked after this event.
+  void touch(NodeId node) { touched_.insert(node); }
+  uint64_t steps() const { return steps_; }
+  bool is_ending() const { return is_ending_; }
+
+  // ---- what this seed is like -------------------------------------------------------------------
+  uint32_t features = 0;
+  uint64_t store_bytes = 0;
+  uint64_t pull_failures = 0;   // of 100
+  uint64_t start_failures = 0;  // of 100
+  uint64_t repeats = 0;         // of 100 requests
+
+  /// Crash between two actions: this node performs so many more and dies.
+  struct Crash {
+    NodeId node;
+    uint64_t actions = 0;
+  };
+  std::optional<Crash> crash;
+
+ private:
+  struct Event {
+    Time time;
+    uint64_t order = 0;
+    std::function<void()> run;
+    bool operator<(const Event& other) const {
+      return time != other.time ? time > other.time : order > other.order;
+    }
+  };
+
+  void choose_scenario();
+  void start_drivers();
+  void start_driver();
+  bool is_dead_to_head(NodeId node);
+  void schedule_faults();
+  bool step();
+  void end_drivers();
+  bool drivers_are_done() const;
+  NodeOptions node_options(BesideHead beside_head);
+  void tell_stuck();
+  void deliver(NodeId from, NodeId to, uint64_t generation);
+
+  Options options_;
+  std::priority_queue<Event> events_;
+  uint64_t next_order_ = 0;
+  uint64_t steps_ = 0;
+  std::unique_ptr<Head> head_;
+  std::map<NodeId, std::unique_ptr<Node>> nodes_;
+  std::map<std::pair<NodeId, NodeId>, Link> links_;
+  std::set<ObjectId> passed_on_;
+  std::map<NodeId, Time> frozen_until_;
+  std::map<ClientId, std::unique_ptr<Client>> clients_;
+  std::map<NodeId, uint32_t> next_driver_;
+  std::map<std::pair<NodeId, TaskId>, uint32_t> last_attempt_;  // claimed there
+  std::vector<ResourceSet> demands_;
+  std::unique_ptr<Checker> checker_;
+  std::set<NodeId> touched_;
+  std::vector<std::string> violations_;
+  std::map<std::string, uint64_t> counts_;
+  uint32_t nodes_wanted_ = 1;
+  uint32_t drivers_wanted_ = 1;
+  uint32_t drivers_started_ = 0;
+  int64_t slowness_ = 1;
+  bool is_ending_ = false;
+};
+
+}  // namespace rayd::sim
