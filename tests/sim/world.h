@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "tests/sim/head.h"
-#include "tests/sim/session.h"
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/session.h"
 #include "tests/sim/trace.h"
 #include "tests/sim/worker.h"
 
