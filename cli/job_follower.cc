@@ -92,12 +92,19 @@ std::optional<Outcome::Cut> JobFollower::cut_short(const JobUpdate& update) {
   return on_deadline();
 }
 
+Error JobFollower::lost(const Error& error) {
+  screen_.finish();
+  return {error.code, "the daemon went away while " + to_string(job_) + " ran (" + error.message +
+                          "); rayctl status tells whether it is back"};
+}
+
 Result<Outcome> JobFollower::follow(JobId job) {
   job_ = job;
   if (!options_.out_folder.empty()) files_.emplace(client_, job, options_.out_folder);
   JobUpdate last;
   for (;;) {
     auto update = next();
+    if (!update && update.error().code == ErrorCode::kUnavailable) return lost(update.error());
     if (!update && update.error().code != ErrorCode::kCancelled) return update.error();
     if (update) {
       last = std::move(*update);

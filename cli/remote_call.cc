@@ -84,6 +84,12 @@ Result<std::optional<Value>> RemoteCall::receive(ObjectId object) {
   if (deadline_) patience = std::clamp(*deadline_ - now_boottime(), Duration{}, patience);
   auto answers = session_.receive(patience);
   if (!answers) {
+    if (answers.error().code == ErrorCode::kInvalidArgument) {
+      // The call was right; its value is too long to travel.
+      return Error{ErrorCode::kInternal,
+                   "the result cannot be brought here: " + answers.error().message +
+                       "; a workload may write it to a file"};
+    }
     if (answers.error().code != ErrorCode::kCancelled) return answers.error();
     // What arrived at that moment may have been lost with the call: ask again.
     if (const Status asked = want(object); !asked.ok()) return asked.error();
