@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "cli/values.h"
 
@@ -57,6 +58,25 @@ Result<ResourceSet> demand_of(const ParsedCommand& command, Quantity default_cpu
     if (const Status added = add_resources(*json, demand); !added.ok()) return added.error();
   }
   return demand;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> environment_of(
+    const ParsedCommand& command, const Environment& here) {
+  std::map<std::string, std::string> variables;
+  for (const std::string& word : command.all("--env")) {
+    const size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    if (name.empty()) {
+      return Error{ErrorCode::kInvalidArgument, "--env wants K=V or K, got '" + word + "'"};
+    }
+    const auto value = here.variables.find(name);
+    if (equals == word.npos && value == here.variables.end()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "--env " + name + ": there is no such variable here; give it as " + name + "=…"};
+    }
+    variables[name] = equals == word.npos ? value->second : word.substr(equals + 1);
+  }
+  return std::vector<std::pair<std::string, std::string>>{variables.begin(), variables.end()};
 }
 
 RemoteCall::RemoteCall(DaemonClient& client, TaskSession& session, const Output& output,

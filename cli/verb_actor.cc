@@ -134,6 +134,9 @@ Result<CallTemplate> creation_of(const Shell& shell, const FoundName& found, con
   const auto placement = demand_of(command, kUnit);
   if (!demand) return demand.error();
   call.demand = *demand;
+  auto environment = environment_of(command, shell.environment);
+  if (!environment) return environment.error();
+  call.environment = std::move(*environment);
   call.actor.placement_demand =
       demand->is_zero() && !command.has("--num-cpus") ? *placement : *demand;
   call.actor.name = command.text("--name").value_or("");
