@@ -91,6 +91,12 @@ std::optional<Outcome::Cut> JobFollower::cut_short(const JobUpdate& update) {
   return on_deadline();
 }
 
+Error JobFollower::lost(const Error& error) {
+  screen_.finish();
+  return {error.code, "the daemon went away while " + to_string(job_) + " ran (" + error.message +
+                          "); rayctl status tells whether it is back"};
+}
+
 Result<Outcome> JobFollower::follow(JobId job, const std::string& out_folder) {
   job_ = job;
   client_.set_interrupt(interrupts_.fd());
@@ -98,6 +104,7 @@ Result<Outcome> JobFollower::follow(JobId job, const std::string& out_folder) {
   JobUpdate last;
   for (;;) {
     auto update = next();
+    if (!update && update.error().code == ErrorCode::kUnavailable) return lost(update.error());
     if (!update && update.error().code != ErrorCode::kCancelled) return update.error();
     if (update) {
       last = std::move(*update);

@@ -38,6 +38,7 @@ class JobFollower {
 
  private:
   Result<JobUpdate> next();
+  Error lost(const Error& error);
   Status take_news(const JobUpdate& update);
   /// Nothing: go on.
   std::optional<Outcome::Cut> cut_short(const JobUpdate& update);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "cli/values.h"
 
@@ -59,6 +60,25 @@ Result<ResourceSet> demand_of(const ParsedCommand& command, Quantity default_cpu
   return demand;
 }
 
+Result<std::vector<std::pair<std::string, std::string>>> environment_of(
+    const ParsedCommand& command, const Environment& here) {
+  std::map<std::string, std::string> variables;
+  for (const std::string& word : command.all("--env")) {
+    const size_t equals = word.find('=');
+    const std::string name = word.substr(0, equals);
+    if (name.empty()) {
+      return Error{ErrorCode::kInvalidArgument, "--env wants K=V or K, got '" + word + "'"};
+    }
+    const auto value = here.variables.find(name);
+    if (equals == word.npos && value == here.variables.end()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "--env " + name + ": there is no such variable here; give it as " + name + "=…"};
+    }
+    variables[name] = equals == word.npos ? value->second : word.substr(equals + 1);
+  }
+  return std::vector<std::pair<std::string, std::string>>{variables.begin(), variables.end()};
+}
+
 RemoteCall::RemoteCall(DaemonClient& client, TaskSession& session, const Output& output,
                        CallOptions options)
     : client_(client),
@@ -84,6 +104,12 @@ Result<std::optional<Value>> RemoteCall::receive(ObjectId object) {
   if (deadline_) patience = std::clamp(*deadline_ - now_boottime(), Duration{}, patience);
   auto answers = session_.receive(patience);
   if (!answers) {
+    if (answers.error().code == ErrorCode::kInvalidArgument) {
+      // The call was right; its value is too long to travel.
+      return Error{ErrorCode::kInternal,
+                   "the result cannot be brought here: " + answers.error().message +
+                       "; a workload may write it to a file"};
+    }
     if (answers.error().code != ErrorCode::kCancelled) return answers.error();
     // What arrived at that moment may have been lost with the call: ask again.
     if (const Status asked = want(object); !asked.ok()) return asked.error();

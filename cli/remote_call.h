@@ -16,6 +16,11 @@ namespace rayd::cli {
 /// What the flags demand; with none of them this many CPUs.
 Result<ResourceSet> demand_of(const ParsedCommand& command, Quantity default_cpu);
 
+/// --env K=V and K, sorted; the last of a name wins. kInvalidArgument: a name that is none, or one
+/// without a value here.
+Result<std::vector<std::pair<std::string, std::string>>> environment_of(
+    const ParsedCommand& command, const Environment& here);
+
 /// Why this task can never run on the nodes there are; nothing if it can, or if nobody knows.
 std::optional<std::string> infeasible_reason(DaemonClient& client, TaskId task);
 

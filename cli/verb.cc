@@ -22,6 +22,13 @@ constexpr Flag kDemand[] = {
     {"--num-gpus", "N", "GPUs that it holds", FlagType::kNumber},
     {"--memory", "BYTES", "memory that it reserves, such as 2GiB", FlagType::kBytes},
     {"--resources", "JSON", "further resources, such as '{\"disk\": 1}'", FlagType::kJson},
+    {"--env",
+     "K[=V]",
+     "a variable of its process; K alone takes the value here",
+     FlagType::kText,
+     0,
+     {},
+     Repeat::kYes},
 };
 
 constexpr Flag kProgressOnly[] = {

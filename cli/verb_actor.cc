@@ -134,6 +134,9 @@ Result<CallTemplate> creation_of(const Shell& shell, const FoundName& found, con
   const auto placement = demand_of(command, kUnit);
   if (!demand) return demand.error();
   call.demand = *demand;
+  auto environment = environment_of(command, shell.environment);
+  if (!environment) return environment.error();
+  call.environment = std::move(*environment);
   call.actor.placement_demand =
       demand->is_zero() && !command.has("--num-cpus") ? *placement : *demand;
   call.actor.name = command.text("--name").value_or("");
@@ -185,13 +188,14 @@ Result<Row> wait_until_up(const Shell& shell, DaemonClient& client, const ActorI
     if (!row) return row.error();
     const std::string state = *row ? (*row)->text("state") : "pending";
     if (state == "alive" || state == "restarting") return **row;
-    if (state == "dead") return Error{ErrorCode::kActorDied, cause_of(**row)};
-    const auto report = client.status();
-    if (!report) return report.error();
-    for (const Row& pending : report->pending) {
-      if (pending.id != to_string(actor) || pending.text("infeasible") != "true") continue;
-      if (shell.command.has("--wait-for-nodes")) continue;
-      return Error{ErrorCode::kInfeasible, pending.text("pending_reason")};
+    if (state == "dead") {
+      const bool is_taken = (*row)->text("error.code") == error_name(ErrorCode::kAlreadyExists);
+      return Error{is_taken ? ErrorCode::kAlreadyExists : ErrorCode::kActorDied, cause_of(**row)};
+    }
+    const bool infeasible =
+        *row && (*row)->text("error.code") == error_name(ErrorCode::kInfeasible);
+    if (infeasible && !shell.command.has("--wait-for-nodes")) {
+      return Error{ErrorCode::kInfeasible, cause_of(**row)};
     }
     if (interrupts.take() > 0) return Error{ErrorCode::kCancelled, "interrupted"};
     if (now_boottime() > deadline) {
@@ -204,9 +208,29 @@ Result<Row> wait_until_up(const Shell& shell, DaemonClient& client, const ActorI
 
 /// Nobody would find an actor whose creation was given up.
 int give_up(const Shell& shell, TaskSession& session, const ActorId& actor, const Error& error) {
-  if (error.code != ErrorCode::kActorDied) static_cast<void>(session.send(KillActor{actor}));
+  const bool is_dead =
+      error.code == ErrorCode::kActorDied || error.code == ErrorCode::kAlreadyExists;
+  if (!is_dead) static_cast<void>(session.send(KillActor{actor}));
   const int status = shell.output.fail({error.code, to_string(actor) + ": " + error.message});
   return error.code == ErrorCode::kCancelled ? kInterrupted : status;
+}
+
+int print_actor(const Shell& shell, const Row& row) {
+  if (shell.output.options().format == Format::kPlain) {
+    shell.output.print(row.id + "\n");
+  } else {
+    shell.output.print_rows({row}, {});
+  }
+  return kDone;
+}
+
+/// --get-if-exists: nothing when there is none of that name.
+Result<std::optional<Row>> existing(const Shell& shell, DaemonClient& client, TaskSession& session,
+                                    const std::string& name) {
+  const auto found = look_up(session, name, shell.name_space());
+  if (!found) return found.error();
+  if (!*found) return std::optional<Row>{};
+  return row_of(client, (*found)->actor);
 }
 
 int run_create(Shell& shell) {
@@ -223,6 +247,11 @@ int run_create(Shell& shell) {
   if (!creation) return shell.output.fail(creation.error());
   const auto session = (*client)->open_session(creation->call.actor.name, shell.name_space());
   if (!session) return shell.output.fail(session.error());
+  if (shell.command.has("--get-if-exists")) {
+    const auto row = existing(shell, **client, **session, creation->call.actor.name);
+    if (!row) return shell.output.fail(row.error());
+    if (*row) return print_actor(shell, **row);
+  }
   const TaskId task = TaskId::make((*session)->client(), 1);
   const ActorId actor = ActorId::of(task);
   for (const ClientMessage& message :
@@ -234,12 +263,7 @@ int run_create(Shell& shell) {
   }
   const auto row = wait_until_up(shell, **client, actor);
   if (!row) return give_up(shell, **session, actor, row.error());
-  if (shell.output.options().format == Format::kPlain) {
-    shell.output.print(row->id + "\n");
-  } else {
-    shell.output.print_rows({*row}, {});
-  }
-  return kDone;
+  return print_actor(shell, *row);
 }
 
 // ---- call ---------------------------------------------------------------------------------------

@@ -64,6 +64,9 @@ class TaskRun {
     if (retries && (*retries < -1 || *retries > INT32_MAX)) {
       return Error{ErrorCode::kInvalidArgument, "--retries wants a number, or -1 for ever"};
     }
+    auto environment = environment_of(command, shell_.environment);
+    if (!environment) return environment.error();
+    call_.environment = std::move(*environment);
     call_.kind = CallTemplate::Kind::kTask;
     call_.function = {found.module, found.name, text_member(found.entry, "type")};
     call_.display_name = command.text("--name").value_or(found.name);

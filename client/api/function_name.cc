@@ -28,6 +28,18 @@ size_t after_return_type(std::string_view text) {
   return start;
 }
 
+/// g++ marks functions that return a std::string and take none: "greet[abi:cxx11]".
+std::string without_abi_tags(std::string_view name) {
+  constexpr std::string_view kTag = "[abi:";
+  std::string text(name);
+  for (size_t at = text.find(kTag); at != std::string::npos; at = text.find(kTag, at)) {
+    const size_t end = text.find(']', at);
+    if (end == std::string::npos) break;
+    text.erase(at, end + 1 - at);
+  }
+  return text;
+}
+
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
@@ -52,7 +64,7 @@ std::string function_name_of(std::string_view symbol) {
     if (end != std::string_view::npos && end > 0) name = name.substr(0, end);
     name = name.substr(after_return_type(name));
   }
-  return std::string(name);
+  return without_abi_tags(name);
 }
 
 std::string type_text_of(std::string_view demangled) {

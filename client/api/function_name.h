@@ -7,7 +7,8 @@
 namespace ray::internal {
 
 /// The qualified name in the demangled name of AddressOf<…> or LambdaOf<…> (registration.h):
-/// "ray::internal::AddressOf<&(int geometry::twice<int>(int))>" → "geometry::twice<int>".
+/// "ray::internal::AddressOf<&(int geometry::twice<int>(int))>" → "geometry::twice<int>". Without
+/// the compiler's "[abi:cxx11]".
 std::string function_name_of(std::string_view symbol);
 
 /// A function type as it is shown: LambdaOf and pointer types as they are, std::string by that

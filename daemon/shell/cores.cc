@@ -94,11 +94,14 @@ void Cores::release(HeadAction&& action) {
 void Cores::on_committed(uint64_t number) {
   committed_ = number;
   inputs_.emplace_back(std::in_place_index<1>, HeadInput{Committed{number}});
+  // What performing feeds waits: it must not overtake the rest of what was held.
+  working_ = true;
   while (!held_.empty() && held_.front().after <= committed_) {
     HeadAction action = std::move(held_.front());
     held_.pop_front();
     release(std::move(action));
   }
+  working_ = false;
   work_off();
 }
 

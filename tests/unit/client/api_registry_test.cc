@@ -20,6 +20,7 @@ T twice(T x) {
   return x + x;
 }
 int quiet(int x) noexcept { return x; }
+std::string word(int) { return "word"; }
 int over() { return 0; }
 int over(int x) { return x; }
 int over(int x, const std::string&) { return x; }
@@ -50,7 +51,7 @@ RAY_REMOTE(RAY_FUNC(&Bird::fly, int), RAY_FUNC(&Bird::fly, double))  // no semic
 
 }  // namespace zoo
 
-RAY_REMOTE(hidden, twice<int>, twice<double>, quiet);
+RAY_REMOTE(hidden, twice<int>, twice<double>, quiet, word);
 RAY_REMOTE(RAY_FUNC(over), RAY_FUNC(over, int), RAY_FUNC(over, int, const std::string&));
 
 using namespace ray::internal;
@@ -68,6 +69,7 @@ TEST_CASE("functions are found by qualified name and type") {
   CHECK(info_of("plain", "int (*)(int)") != nullptr);
   CHECK(info_of("(anonymous namespace)::hidden", "int (*)(std::string)") != nullptr);
   CHECK(info_of("(anonymous namespace)::quiet", "int (*)(int) noexcept") != nullptr);
+  CHECK(info_of("(anonymous namespace)::word", "std::string (*)(int)") != nullptr);
   CHECK(info_of("zoo::Animal::legs", "int (zoo::Animal::*)() const") != nullptr);
   CHECK(info_of("zoo::Animal::count", "int (*)(int)") != nullptr);
   CHECK(info_of("plain", "int (*)(double)") == nullptr);
