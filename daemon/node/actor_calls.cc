@@ -251,6 +251,8 @@ void ActorCalls::discard(NodeContext& context, TaskId task, uint32_t incarnation
 
 void ActorCalls::on_result(NodeContext& context, Call& call, uint32_t incarnation,
                            std::vector<Value>&& results, const ErrorRef& error) {
+  if (error != nullptr && error->may_have_executed == ErrorInfo::MayHaveExecuted::kNo)
+    call.may_have_begun = false;
   if (call.cancel != nullptr) {
     discard(context, call.id, incarnation, results);
     return finish_with_error(context, call, cancelled_error(call));

@@ -254,8 +254,9 @@ void ActorHost::on_worker_died(NodeContext& context, const WorkerDied& message) 
   if (cause == nullptr)
     cause = error_about(*instance, "its process, " + to_string(message.worker) + " on " +
                                        to_string(parts_.options.node) + ", died: " + message.cause);
-  tell_down(context, *instance, std::move(cause));
+  // Callers first: what they hear of the head then finds their calls as they are.
   leave_callers(context, *instance, message);
+  tell_down(context, *instance, std::move(cause));
   frozen_.erase(message.worker);
 }
 

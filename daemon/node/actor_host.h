@@ -160,6 +160,7 @@ class ActorHost {
   void answer(NodeContext& context, Instance& instance, Slot&& slot, std::vector<Value>&& results,
               ErrorRef error);
   ErrorRef complete_error(const Instance& instance, const Slot& slot, const ErrorInfo& error) const;
+  ErrorRef not_begun_error(const Instance& instance, const Slot& slot) const;
 
   // callers of other nodes (actor_host_peers.cc)
   /// nullptr: not here, or it has ended.

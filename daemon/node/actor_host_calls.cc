@@ -111,7 +111,15 @@ ErrorRef ActorHost::complete_error(const Instance& instance, const Slot& slot,
   complete->actor = instance.actor;
   complete->node = parts_.options.node;
   complete->attempt = instance.incarnation;
+  complete->may_have_executed = ErrorInfo::MayHaveExecuted::kYes;
   return complete;
+}
+
+ErrorRef ActorHost::not_begun_error(const Instance& instance, const Slot& slot) const {
+  auto error = std::make_shared<ErrorInfo>(
+      *complete_error(instance, slot, *cancelled("it was cancelled before it began")));
+  error->may_have_executed = ErrorInfo::MayHaveExecuted::kNo;
+  return error;
 }
 
 // The results are sealed, and the worker holds what they contain.
@@ -149,7 +157,7 @@ void ActorHost::cancel(NodeContext& context, Instance& instance, TaskId task,
     slot.n = it->n;
     slot.held = std::move(it->held);
     instance.queue.erase(it);
-    const ErrorRef error = complete_error(instance, slot, *cancelled("it was cancelled"));
+    const ErrorRef error = not_begun_error(instance, slot);
     return answer(context, instance, std::move(slot), {}, error);
   }
   for (Slot& slot : instance.slots) {
@@ -189,7 +197,7 @@ bool ActorHost::on_slot_revoked(NodeContext& context, const SlotRevoked& message
   for (const ObjectId object : slot.granted) unread.objects.push_back({object, 1});
   if (!unread.objects.empty()) parts_.objects.on_release(context, message.worker, unread);
   push_more(context, *instance);
-  const ErrorRef error = complete_error(*instance, slot, *cancelled("it was cancelled"));
+  const ErrorRef error = not_begun_error(*instance, slot);
   answer(context, *instance, std::move(slot), {}, error);
   return true;
 }

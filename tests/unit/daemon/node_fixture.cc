@@ -80,6 +80,10 @@ void Cluster::perform(Node& node, NodeAction&& action) {
       answers_[answer->client][ready->object] = ready->value;
     if (auto* arena = std::get_if<ArenaGranted>(&answer->message))
       arenas_[answer->client] = arena->arena;
+    if (auto* found = std::get_if<ActorFound>(&answer->message))
+      found_[answer->client].push_back(*found);
+    if (auto* refused = std::get_if<SessionError>(&answer->message))
+      refused_[answer->client] = refused->message;
   } else if (auto* pull = std::get_if<PullObject>(&action)) {
     const bool is_there = nodes_.contains(pull->from.value) &&
                           nodes_.at(pull->from.value)->core->copy_here(pull->object).has_value();
@@ -144,7 +148,8 @@ void Cluster::reconnect(uint32_t node) {
 void Cluster::advance(Duration duration) {
   const Time until = now_ + duration;
   while (true) {
-    std::optional<Time> next;
+    std::optional<Time> next = other_deadline();
+    if (next && *next > until) next.reset();
     uint32_t due = 0;
     for (const auto& [id, node] : nodes_) {
       const auto deadline = node->core->next_deadline();
@@ -154,7 +159,13 @@ void Cluster::advance(Duration duration) {
     }
     if (!next) break;
     now_ = std::max(now_, *next);
+    if (due == 0) {
+      on_time();
+      settle();
+      continue;
+    }
     input(due, Tick{});
+    if (!nodes_.contains(due)) continue;
     if (const auto again = nodes_[due]->core->next_deadline(); again && *again <= now_)
       now_ = now_ + Duration{1};  // a deadline that does not move would never let time pass
   }
@@ -334,7 +345,8 @@ void Cluster::done(FakeWorker& worker, std::string text, std::vector<ObjectId> c
   const Run run = std::move(worker.running.front());
   worker.running.pop_front();
   Done message{run.task, run.attempt, {}, nullptr, Done::ActorExits::kNo};
-  for (uint32_t i = 0; i < run.call->return_count; ++i)
+  const bool is_creation = run.call->kind == CallTemplate::Kind::kActorCreation;
+  for (uint32_t i = 0; i < run.call->return_count && !is_creation; ++i)
     message.results.push_back(inline_value(text, contains));
   // As the client's runtime does: what the arguments brought is given back after the end.
   Release unread;

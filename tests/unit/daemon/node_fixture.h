@@ -35,7 +35,7 @@ class Cluster {
     Starts starts = Starts::kAtOnce;
   };
   explicit Cluster(Config config);
-  ~Cluster();
+  virtual ~Cluster();
 
   // ---- drivers --------------------------------------------------------------------------------
   /// Connects a driver to a node; it has a job of its own.
@@ -66,7 +66,8 @@ class Cluster {
   /// Claims on whichever worker has the task in a slot that is next.
   FakeWorker* claim(TaskId task);
   FakeWorker* runner_of(TaskId task);
-  /// Ends what it claimed first with one result: `text`, and these references.
+  /// Ends what it claimed first as its template says: with `text` and these references, if with
+  /// any.
   void done(FakeWorker& worker, std::string text = "", std::vector<ObjectId> contains = {});
   void done_stored(FakeWorker& worker, uint64_t bytes);
   void threw(FakeWorker& worker);
@@ -103,7 +104,7 @@ class Cluster {
   bool allows_overcommit = false;
   std::vector<NodeAction> last_actions;  // of the last input
 
- private:
+ protected:
   struct Node {
     NodeId id;
     std::unique_ptr<NodeCore> core;
@@ -120,7 +121,10 @@ class Cluster {
   void settle();
   void perform(Node& node, NodeAction&& action);
   void revoke(Node& node, const RevokeSlot& action);
-  void on_head(Node& node, NodeToHead&& message);
+  virtual void on_head(Node& node, NodeToHead&& message);
+  /// Time has come to here.
+  virtual void on_time() {}
+  virtual std::optional<Time> other_deadline() const { return std::nullopt; }
 
   Starts starts_;
   Time now_{Duration::seconds(1).ns};
@@ -134,6 +138,8 @@ class Cluster {
   bool is_settling_ = false;
   uint64_t inputs_ = 0;
   std::map<ClientId, std::map<ObjectId, Value>> answers_;
+  std::map<ClientId, std::vector<ActorFound>> found_;
+  std::map<ClientId, std::string> refused_;
   std::map<ClientId, uint64_t> next_seq_;
   std::map<ClientId, uint32_t> next_template_;
   std::map<ClientId, JobId> jobs_;
