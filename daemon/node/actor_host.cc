@@ -33,6 +33,14 @@ ActorHost::Instance* ActorHost::in_worker(ClientId worker) {
   return it == workers_.end() ? nullptr : find(it->second);
 }
 
+bool ActorHost::is_at_work(ClientId worker) const {
+  const auto it = workers_.find(worker);
+  const Instance* instance = it == workers_.end() ? nullptr : instances_.find(it->second);
+  if (instance == nullptr) return false;
+  return instance->phase != Instance::Phase::kUp || !instance->slots.empty() ||
+         !instance->queue.empty();
+}
+
 ActorId ActorHost::actor_in(ClientId worker) const {
   const auto it = workers_.find(worker);
   return it == workers_.end() ? ActorId{} : it->second;

@@ -50,6 +50,8 @@ class ActorHost {
   void on_node_dead(NodeContext& context, NodeId node);
   /// The actor that lives in this worker; nil if none. A handle it holds to itself is not counted.
   ActorId actor_in(ClientId worker) const;
+  /// False if the actor in this worker has no call to run: it waits for somebody to call it.
+  bool is_at_work(ClientId worker) const;
   void reannounce(Announce& announce) const;
   void on_tick(NodeContext& context);
   std::optional<Time> next_deadline() const;

@@ -4,6 +4,11 @@
 #include "daemon/node/store_grants.h"
 
 namespace rayd::node {
+namespace {
+
+constexpr uint64_t kObjectHeaderBytes = 64;
+
+}  // namespace
 
 std::string fault_in_results(const Parts& parts, ClientId worker, const CallTemplate& call,
                              const Done& message) {
@@ -18,6 +23,9 @@ std::string fault_in_results(const Parts& parts, ClientId worker, const CallTemp
     if (is_inlined && value.bytes.size() > kMaxInlineInRing)
       return "an inline result of " + std::to_string(value.bytes.size()) + " bytes; at most " +
              std::to_string(kMaxInlineInRing) + " travel in a ring";
+    const uint64_t room = value.extent.length;
+    if (!is_inlined && (room < kObjectHeaderBytes || room - kObjectHeaderBytes < value.size))
+      return "a result of " + std::to_string(value.size) + " bytes in " + std::to_string(room);
     for (const ObjectId object : value.contains)
       if (!parts.objects.client_holds(worker, object))
         return "a result with a reference to " + to_string(object) + ", which it does not hold";

@@ -83,7 +83,7 @@ class Workers {
   bool has_idle(RuntimeId runtime) const;
   bool may_start() const { return all_.size() < max_workers_; }
   uint32_t starting(RuntimeId runtime) const;
-  /// Every worker is waiting (for good, if nothing that only a new worker can do is done).
+  /// No worker can be started, and each waits: a task for something, an actor for a call.
   bool all_blocked_at_limit() const;
   const std::vector<Worker*>& all() const { return all_; }
 

@@ -194,8 +194,10 @@ void Workers::fail_runtime(NodeContext& context, RuntimeId runtime, const std::s
 
 bool Workers::all_blocked_at_limit() const {
   if (may_start()) return false;
-  return std::all_of(all_.begin(), all_.end(),
-                     [](const Worker* worker) { return worker->is_blocked; });
+  return std::all_of(all_.begin(), all_.end(), [&](const Worker* worker) {
+    if (worker->is_blocked) return true;
+    return worker->state == Worker::State::kActor && !parts_.actor_host.is_at_work(worker->id);
+  });
 }
 
 }  // namespace rayd::node

@@ -298,6 +298,12 @@ TEST_CASE("a worker that sends what no honest one sends is killed, and its task 
     value.extent = {1, 1 << 20, 4160};
     message.results.push_back(value);
   }
+  SECTION("a result that is larger than its place") {
+    value.kind = Value::Kind::kStored;
+    value.extent = cluster.grant_arena(hostile, 4096);
+    value.size = 1 << 20;
+    message.results.push_back(value);
+  }
   SECTION("an inline result that no ring carries") {
     value.kind = Value::Kind::kInline;
     value.bytes = Bytes::copy(std::string_view{std::string(70'000, 'x')});

@@ -359,15 +359,20 @@ void Cluster::done(FakeWorker& worker, std::string text, std::vector<ObjectId> c
   if (is_stopping) die(this->worker(id), "exit 0");
 }
 
+Extent Cluster::grant_arena(ClientId client, uint64_t bytes) {
+  say(client, RequestArena{1, bytes, RequestArena::Kind::kExtent});
+  return arenas_.at(client);
+}
+
 void Cluster::done_stored(FakeWorker& worker, uint64_t bytes) {
   const ClientId id = worker.id;
-  say(id, RequestArena{1, bytes, RequestArena::Kind::kExtent});
+  const Extent room = grant_arena(id, bytes);
   const Run run = std::move(worker.running.front());
   worker.running.pop_front();
   Value value;
   value.kind = Value::Kind::kStored;
   value.size = bytes - 64;
-  value.extent = arenas_.at(id);
+  value.extent = room;
   value.extent.length = bytes;
   say(id, Done{run.task, run.attempt, {value}, nullptr, Done::ActorExits::kNo});
 }

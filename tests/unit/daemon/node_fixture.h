@@ -70,6 +70,8 @@ class Cluster {
   /// any.
   void done(FakeWorker& worker, std::string text = "", std::vector<ObjectId> contains = {});
   void done_stored(FakeWorker& worker, uint64_t bytes);
+  /// Room in the store for a client to write in.
+  Extent grant_arena(ClientId client, uint64_t bytes);
   void threw(FakeWorker& worker);
   void die(FakeWorker& worker, std::string cause = "signal 9 (Killed)");
   /// Claims and finishes everything on all nodes until nothing is queued.

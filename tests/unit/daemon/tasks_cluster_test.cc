@@ -300,3 +300,26 @@ TEST_CASE("a long chain of records is freed and rebuilt without a deep stack") {
   cluster.release(owner.client, last.object(1));
   check_at_rest(cluster, 1);
 }
+
+TEST_CASE("of more than 256 MiB of finished records the oldest go, and what they made says so") {
+  Cluster cluster{{.nodes = 2, .cpus = 1}};
+  Owner owner{cluster};
+  const TaskId blocker = owner.submit();
+  cluster.claim(blocker);
+  const TaskId oldest = owner.submit();
+  REQUIRE(cluster.claim(oldest)->id.node == 2);
+  cluster.done_stored(*cluster.runner_of(oldest), 4096);
+  cluster.node_state(2, NodeState::kSuspect);
+  cluster.done(*cluster.runner_of(blocker));
+  const std::vector<Arg> args(100, by_value(std::string(1000, 'x')));  // one run of bytes, counted
+  for (int i = 0; i < 2500; ++i) {                                     // a hundred times a task
+    owner.submit(args);
+    if (i % 100 == 0) cluster.run_all();
+  }
+  cluster.run_all();
+  cluster.node_state(2, NodeState::kDead);
+  cluster.want(owner.client, oldest.object(1));
+  REQUIRE(cluster.error(owner.client, oldest.object(1)) == ErrorCode::kObjectLost);
+  CHECK(cluster.answer(owner.client, oldest.object(1))
+            ->error->message.find("how it was made is no longer known") != std::string::npos);
+}

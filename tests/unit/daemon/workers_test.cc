@@ -311,3 +311,16 @@ TEST_CASE("an actor whose worker cannot be started is told after three times") {
   cluster.advance(Duration::seconds(1));
   CHECK(cluster.workers().empty());
 }
+
+TEST_CASE("idle actors at max_workers do not help the task that waits: it is told the limit") {
+  Cluster cluster{{.nodes = 1, .cpus = 1, .max_workers = 2}};
+  cluster.done(*cluster.claim(start_actor(cluster, 1, 1, 0)));
+  const ClientId driver = cluster.connect();
+  FakeWorker* worker = cluster.claim(cluster.submit(driver, cluster.define(driver, call_of("f"))));
+  REQUIRE(worker != nullptr);
+  const TaskId child = cluster.submit(worker->id, cluster.define(worker->id, call_of("child")));
+  cluster.want(worker->id, child.object(1));
+  CHECK(cluster.error(worker->id, child.object(1)) == ErrorCode::kOk);
+  cluster.say(worker->id, Blocked{});
+  CHECK(cluster.error(worker->id, child.object(1)) == ErrorCode::kWorkersLimit);
+}
