@@ -124,8 +124,10 @@ class Story {
   void end() {
     FakeWorker* worker = any_worker();
     if (worker == nullptr || worker->running.empty()) return;
+    const ClientId id = worker->id;
     unblock(*worker);
-    give_back(worker->id);
+    give_back(id);
+    if (!cluster_.has_worker(id)) return;
     switch (random_.below(4)) {
       case 0: cluster_.threw(*worker); break;
       case 1: cluster_.done_stored(*worker, 4096); break;
@@ -183,7 +185,9 @@ class Story {
           if (!cluster_.has_worker(id)) continue;
           FakeWorker& worker = cluster_.worker(id);
           if (!worker.is_started) cluster_.started(worker);
+          if (!cluster_.has_worker(id)) continue;  // it was started to end
           unblock(worker);
+          if (!cluster_.has_worker(id)) continue;
           if (worker.running.empty() && cluster_.claim(worker) == nullptr) continue;
           give_back(id);
           cluster_.done(worker, "value");
