@@ -186,7 +186,7 @@ def an_actor_is_made_called_and_killed():
         shell.run('submit counter', prints='[1,1,1,1]\n')
         shell.add_own_module()
         shell.run('actor create Tally 40 --name t')
-        shell.run('actor create Tally 1 --name t', 1, says=['t'])
+        shell.run('actor create Tally 1 --name t', 2, says=['t'])
         shell.run('actor call t Add 2', prints='42\n')
         shell.run('actor call t Add 1', prints='43\n')
         shell.run('actor call t Add -- -1', 1, '', ['own::Refused', 'only up'])
