@@ -376,7 +376,13 @@ void Actors::on_announce(HeadContext& context, NodeId from, const Announce& mess
   }
   if (!ack.actors.empty()) parts_.outbox.to_node(context, from, std::move(ack));
   start_again(context, from, announced);
-  for (const ActorId actor : message.subscriptions) on_subscribe(context, from, Subscribe{actor});
+  for (const ActorId actor : message.subscriptions) {
+    // Its row went with an earlier head: only one whose creation was answered is followed here.
+    if (actor.node() == from && find(actor) == nullptr)
+      die(context, add(actor, from),
+          make_error(ErrorCode::kActorDied, "the head that knew it has ended"));
+    on_subscribe(context, from, Subscribe{actor});
+  }
 }
 
 void Actors::reconcile(HeadContext& context, NodeId from, const Announce::Hosted& hosted) {

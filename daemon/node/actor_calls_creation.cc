@@ -202,10 +202,14 @@ void ActorCalls::on_operation_reply(NodeContext& context, const OperationReply& 
   to.message.emplace<ActorFound>(std::move(answer));
 }
 
+// A creation that the head has not answered is asked for again; until then there is none to follow.
 void ActorCalls::reannounce(Announce& announce) const {
+  std::set<ActorId> asked;
+  for (const auto& [number, message] : unanswered_)
+    if (const auto* row = std::get_if<CreateActorRow>(&message)) asked.insert(row->actor);
   actors_.for_each([&](TaskId, const Actor& actor) {
     const bool is_told =
-        actor.state != Actor::State::kDead &&
+        actor.state != Actor::State::kDead && !asked.contains(actor.id) &&
         (actor.made_here == nullptr || actor.made_here->state != Creation::State::kArguments);
     if (is_told) announce.subscriptions.push_back(actor.id);
   });

@@ -106,7 +106,7 @@ constexpr Fault kFaults[] = {
 
 std::vector<const Fault*> choose_faults(Random& random, World& world) {
   std::vector<const Fault*> chosen;
-  for (uint64_t count = random.below(4); count > 0; --count)
+  for (uint64_t count = random.below(5); count > 0; --count)
     chosen.push_back(&kFaults[random.below(std::size(kFaults))]);
   if (random.chance(1, 6)) world.pull_failures = 20;
   if (random.chance(1, 10)) world.start_failures = 10;

@@ -53,7 +53,7 @@ std::vector<Piece> Script::make_arguments() {
 ScriptSpec Script::make_program() {
   ScriptSpec program;
   program.seed = random_.next();
-  program.features = spec_.features;
+  program.features = spec_.features & ~uint32_t{kMethod};
   program.depth = spec_.depth > 0 ? static_cast<uint16_t>(spec_.depth - 1) : 0;
   program.steps = static_cast<uint16_t>(random_.below(program.depth == 0 ? 2 : 5));
   return program;
@@ -101,6 +101,7 @@ bool Script::choose(Step& step) {
     return has(kPuts);
   }
   if (choice < 58) {
+    if (has(kMethod)) return false;
     const int variable = pick(random_.chance(1, 5) ? Variable::kCancelled : Variable::kObject);
     if (variable >= 0) step = make_get(variable);
     return variable >= 0;
@@ -108,7 +109,7 @@ bool Script::choose(Step& step) {
   if (choice < 62) {
     step.kind = Step::Kind::kWait;
     step.variables = all(Variable::kObject);
-    return !step.variables.empty();
+    return !has(kMethod) && !step.variables.empty();
   }
   if (choice < 70) {
     step.kind = Step::Kind::kDrop;
@@ -140,6 +141,8 @@ bool Script::choose(Step& step) {
     step = make_submit();
     step.kind = Step::Kind::kCall;
     step.variable = actor;
+    // One that waited might wait for a call that comes after it.
+    step.program.features |= kMethod;
     return true;
   }
   step.kind = Step::Kind::kKill;

@@ -31,6 +31,7 @@ enum Feature : uint32_t {
   kRestarts = 1024,  // actors with max_restarts
   kSpread = 2048,    // demands that not every node has
   kForce = 4096,     // forced cancels
+  kMethod = 8192,    // of one script: an actor's method, which waits for nothing
 };
 
 /// All of a script: it travels as the first argument of a task.

@@ -32,7 +32,7 @@ constexpr Workload kWorkloads[] = {
 
 uint32_t choose_workloads(Random& random, Trace& trace, Time now) {
   uint32_t features = 0;
-  for (uint64_t count = 1 + random.below(4); count > 0; --count) {
+  for (uint64_t count = 1 + random.below(6); count > 0; --count) {
     const Workload& workload = kWorkloads[random.below(std::size(kWorkloads))];
     trace.line(now, "workload ", workload.name);
     features |= workload.features;

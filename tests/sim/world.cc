@@ -293,7 +293,7 @@ void World::tell_stuck() {
 
 void World::choose_scenario() {
   nodes_wanted_ = options_.nodes > 0 ? options_.nodes : static_cast<uint32_t>(1 + random.below(4));
-  drivers_wanted_ = static_cast<uint32_t>(1 + random.below(3));
+  drivers_wanted_ = static_cast<uint32_t>(1 + random.below(4));
   slowness_ = random.chance(1, 5) ? 8 : 1;
   store_bytes = uint64_t{4} << 20;
   demands_.resize(5);
@@ -321,7 +321,7 @@ void World::start_driver() {
   ScriptSpec spec;
   spec.seed = random.next();
   spec.features = features;
-  spec.steps = static_cast<uint16_t>(4 + random.below(30));
+  spec.steps = static_cast<uint16_t>(4 + random.below(random.chance(1, 4) ? 150 : 30));
   spec.depth = static_cast<uint16_t>(1 + random.below(3));
   Client& driver = add_driver(*live[random.below(live.size())]);
   driver.start_driver(spec);
