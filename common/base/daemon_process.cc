@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,6 +88,13 @@ void reap(pid_t pid) {
   }
 }
 
+/// A folder of modules may lie beside the library under the same name.
+bool is_program(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         access(path.c_str(), X_OK) == 0;
+}
+
 }  // namespace
 
 std::string folder_of_this_code() {
@@ -113,14 +121,14 @@ std::string find_daemon_program() {
   for (const char* relative : {"/rayd", "/../bin/rayd", "/../../bin/rayd", "/../daemon/rayd",
                                "/../../daemon/rayd", "/../../../daemon/rayd"}) {
     const std::string path = folder + relative;
-    if (!folder.empty() && access(path.c_str(), X_OK) == 0) return path;
+    if (!folder.empty() && is_program(path)) return path;
   }
   const char* path = std::getenv("PATH");
   std::string rest = path == nullptr ? "" : path;
   while (!rest.empty()) {
     const size_t colon = rest.find(':');
     const std::string candidate = rest.substr(0, colon) + "/rayd";
-    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+    if (is_program(candidate)) return candidate;
     rest = colon == std::string::npos ? "" : rest.substr(colon + 1);
   }
   return {};
