@@ -54,8 +54,6 @@ class RpcFront::State final : public RpcConnections {
     workers_.erase(known);
   }
 
-  void run_ready() { loop_.run_ready(); }
-
   capnp::Capability::Client on_connected(ConnectionId, const PeerCredentials& peer) override {
     return make_daemon_capability(control_, io_, {static_cast<int32_t>(peer.pid), connecting_});
   }
@@ -88,6 +86,5 @@ Result<UniqueFd> RpcFront::connect_worker(ClientId worker) {
   return state_->connect_worker(worker);
 }
 void RpcFront::drop_worker(ClientId worker) { state_->drop_worker(worker); }
-void RpcFront::run_ready() { state_->run_ready(); }
 
 }  // namespace rayd::shell

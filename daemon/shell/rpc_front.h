@@ -32,9 +32,6 @@ class RpcFront {
   Result<UniqueFd> connect_worker(ClientId worker);
   void drop_worker(ClientId worker);
 
-  /// Runs promises that were fulfilled outside of the io_context's handlers.
-  void run_ready();
-
  private:
   class State;
   std::unique_ptr<State> state_;
