@@ -11,12 +11,13 @@ constexpr uint64_t kOwnSession = 1;
 
 }  // namespace
 
-Cores::Cores(Performer& performer, HeadOptions head_options, uint64_t random_seed)
-    : performer_(performer), head_(head_options), random_(random_seed) {}
+Cores::Cores(Performer& performer, const BatchClock& clock, HeadOptions head_options,
+             uint64_t random_seed)
+    : performer_(performer), clock_(clock), head_(head_options), random_(random_seed) {}
 
 void Cores::begin(NodeOptions options) {
   node_options_ = std::move(options);
-  HeadContext context{now_boottime(), random_, head_actions_, now_unix_ms()};
+  HeadContext context{clock_.now(), random_, head_actions_, now_unix_ms()};
   head_.begin_epoch(context);
   NodeJoins joins{kOwnSession, {}, BesideHead::kYes};
   joins.announce.view.name = node_options_.name;
@@ -51,7 +52,7 @@ void Cores::work_off() {
 
 void Cores::run(NodeInput&& input) {
   if (!node_) return;  // before the ordinal is there nobody speaks to the node
-  NodeContext context{now_boottime(), random_, node_actions_};
+  NodeContext context{clock_.now(), random_, node_actions_};
   node_->on(context, std::move(input));
   // Performing may feed inputs, which wait; so the list does not change under us.
   for (NodeAction& action : node_actions_) {
@@ -66,7 +67,7 @@ void Cores::run(NodeInput&& input) {
 }
 
 void Cores::run(HeadInput&& input) {
-  HeadContext context{now_boottime(), random_, head_actions_, now_unix_ms()};
+  HeadContext context{clock_.now(), random_, head_actions_, now_unix_ms()};
   head_.on(context, std::move(input));
   for (HeadAction& action : head_actions_) {
     if (action.after <= committed_) {
@@ -106,7 +107,7 @@ void Cores::on_committed(uint64_t number) {
 }
 
 std::optional<Time> Cores::tick() {
-  const Time now = now_boottime();
+  const Time now = clock_.now();
   const auto head_due = head_.next_deadline();
   if (head_due && *head_due <= now) feed(HeadInput{HeadTick{}});
   if (node_) {

@@ -16,6 +16,7 @@
 
 #include "daemon/head/head_core.h"
 #include "daemon/node/node_core.h"
+#include "daemon/shell/batch_clock.h"
 
 namespace rayd::shell {
 
@@ -30,7 +31,8 @@ class Performer {
 
 class Cores {
  public:
-  Cores(Performer& performer, HeadOptions head_options, uint64_t random_seed);
+  Cores(Performer& performer, const BatchClock& clock, HeadOptions head_options,
+        uint64_t random_seed);
 
   /// Before the first input: what the journal holds. Then begin() starts the head's epoch and lets
   /// the node beside it join; `options.node` is filled in. Call it once; the first inputs may wait
@@ -62,6 +64,7 @@ class Cores {
   void release(HeadAction&& action);
 
   Performer& performer_;
+  const BatchClock& clock_;
   head::HeadCore head_;
   std::unique_ptr<node::NodeCore> node_;
   NodeOptions node_options_;

@@ -60,8 +60,9 @@ DaemonCore::DaemonCore(DaemonOptions options)
       store_(static_cast<uint64_t>(options_.config.object_store_memory) * kAddressesPerByte),
       images_(options_.places.modules_dir()),
       book_(options_.places, options_.config),
-      cores_(*this, head_options(options_.config), static_cast<uint64_t>(now_boottime().ns)),
-      hot_(io_, *this, spin_budget(options_.config)),
+      cores_(*this, clock_, head_options(options_.config),
+             static_cast<uint64_t>(now_boottime().ns)),
+      hot_(io_, *this, clock_, spin_budget(options_.config)),
       processes_(io_, *this, [&] {
         WorkerProcesses::Options given;
         given.worker_program = options_.worker_program;
@@ -145,7 +146,7 @@ void DaemonCore::say_ready(const std::string& line) {
 
 int DaemonCore::run() {
   while (!stopping_) {
-    const bool any = hot_.drain();
+    const bool any = drain();
     io_.poll();
     const std::optional<Time> due = cores_.tick();
     hot_.ring();
@@ -159,6 +160,12 @@ int DaemonCore::run() {
   }
   shut_down();
   return 0;
+}
+
+bool DaemonCore::drain() {
+  BatchClock::Batch batch{clock_};
+  cores_.tick();  // what expired during a pause goes before what came during it
+  return hot_.drain();
 }
 
 void DaemonCore::sleep_until(std::optional<Time> deadline) {

@@ -108,6 +108,7 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   void watch_signals();
   void watch_owner();
   void say_ready(const std::string& line);
+  bool drain();
   void sleep_until(std::optional<Time> deadline);
   void shut_down();
 
@@ -119,6 +120,7 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   ObjectStore store_;
   Images images_;
   JobBook book_;
+  BatchClock clock_;
   Cores cores_;
   HotLane hot_;
   WorkerProcesses processes_;

@@ -44,8 +44,9 @@ struct HotLane::Peer {
   std::vector<TemplateRef> known_calls;                     // keeps the keys alive
 };
 
-HotLane::HotLane(boost::asio::io_context& io, HotLaneEvents& events, Duration spin_budget)
-    : io_(io), events_(events), spin_budget_(spin_budget) {}
+HotLane::HotLane(boost::asio::io_context& io, HotLaneEvents& events, const BatchClock& clock,
+                 Duration spin_budget)
+    : io_(io), events_(events), clock_(clock), spin_budget_(spin_budget) {}
 
 HotLane::~HotLane() {
   for (auto& [client, peer] : peers_) peer->dead = true;
@@ -95,7 +96,7 @@ void HotLane::watch(Peer& peer) {
 }
 
 void HotLane::activate(Peer& peer) {
-  peer.last_heard = now_boottime();
+  peer.last_heard = clock_.now();
   if (peer.active) return;
   peer.host.wake();
   peer.active = true;
@@ -104,7 +105,7 @@ void HotLane::activate(Peer& peer) {
 
 bool HotLane::is_active() {
   if (active_.empty()) return false;
-  const Time now = now_boottime();
+  const Time now = clock_.now();
   std::erase_if(active_, [&](const std::shared_ptr<Peer>& peer) {
     if (peer->dead) return true;
     if (now - peer->last_heard < spin_budget_) return false;
@@ -168,7 +169,7 @@ uint64_t HotLane::drain(Peer& peer, uint64_t limit) {
     }
     on_message(peer, std::move(*message));
   }
-  if (count > 0) peer.last_heard = now_boottime();
+  if (count > 0) peer.last_heard = clock_.now();
   return count;
 }
 

@@ -20,6 +20,7 @@
 #include "common/shm/channel.h"
 #include "common/types/node_io.h"
 #include "common/wire/hot_lane.h"
+#include "daemon/shell/batch_clock.h"
 
 namespace boost::asio {
 class io_context;
@@ -40,7 +41,8 @@ enum class ChannelKind : uint8_t { kDriver, kWorker };
 
 class HotLane {
  public:
-  HotLane(boost::asio::io_context& io, HotLaneEvents& events, Duration spin_budget);
+  HotLane(boost::asio::io_context& io, HotLaneEvents& events, const BatchClock& clock,
+          Duration spin_budget);
   ~HotLane();
 
   /// A new channel; what travels to the peer is returned.
@@ -81,6 +83,7 @@ class HotLane {
 
   boost::asio::io_context& io_;
   HotLaneEvents& events_;
+  const BatchClock& clock_;
   Duration spin_budget_;
   wire::Encoder encoder_;
   shm::MessageBuffer buffer_;
