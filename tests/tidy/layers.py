@@ -41,6 +41,7 @@ HOMES = [
     ('CLI11', r'CLI/', [r'cli/[a-z_]+\.cc$']),
     ('spdlog', r'spdlog/', [r'daemon/(shell/|main\.cc)', r'client/runtime/', r'cli/']),
     ('SQLite', r'sqlite3\.h', [r'daemon/shell/', r'tests/']),
+    ('OpenSSL', r'openssl/', [r'common/net/', r'daemon/shell/images\.cc$', r'tests/']),
     ('msgpack-cxx', r'msgpack', [r'client/', r'common/config/json_msgpack\.cc$', r'models/',
                                  r'tests/']),
     ('libpng and giflib', r'(png|gif_lib)\.h', [r'models/', r'client/model/', r'tests/']),
