@@ -1,7 +1,6 @@
 // Start, the loop, the end.
 #include "daemon/shell/daemon.h"
 
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "common/base/process_tree.h"
 #include "common/config/environment.h"
 #include "daemon/shell/daemon_core.h"
 #include "daemon/shell/daemon_log.h"
@@ -126,13 +126,10 @@ void DaemonCore::watch_signals() {
 
 void DaemonCore::watch_owner() {
   if (options_.owner_pid == 0) return;
-  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, options_.owner_pid, 0));
-  if (pidfd < 0) throw std::runtime_error{"the process that --owner-pid names is gone"};
-  owner_ = std::make_unique<boost::asio::posix::stream_descriptor>(io_, pidfd);
-  owner_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                     [this](boost::system::error_code error) {
-                       if (!error) stop(StopWorker::How::kKill);
-                     });
+  UniqueFd process = open_pidfd(options_.owner_pid);
+  if (!process) throw std::runtime_error{"the process that --owner-pid names is gone"};
+  owner_ = std::make_unique<ProcessWatch>(io_, std::move(process),
+                                          [this] { stop(StopWorker::How::kKill); });
 }
 
 void DaemonCore::say_ready(const std::string& line) {

@@ -66,7 +66,7 @@ void DaemonCore::perform(NodeAction&& action) {
           [&](PublishFinished& order) { hot_.publish_finished(order.client, order.finished); },
           [&](ClientReady& order) {
             const auto driver = drivers_.find(order.client);
-            if (driver != drivers_.end()) driver->second->job = order.job;
+            if (driver != drivers_.end()) driver->second.job = order.job;
             const auto opening = openings_.find(order.client);
             if (opening == openings_.end()) return;
             const auto ready = std::move(opening->second.ready);

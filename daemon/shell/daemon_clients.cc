@@ -57,13 +57,6 @@ void DaemonCore::on_client_corrupt(ClientId client, const std::string& why) {
   }
 }
 
-void DaemonCore::watch_driver(ClientId client) {
-  drivers_.at(client)->process.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                          [this, client](boost::system::error_code error) {
-                                            if (!error) end_client(client);
-                                          });
-}
-
 void DaemonCore::end_client(ClientId client) {
   if (drivers_.erase(client) == 0) return;
   openings_.erase(client);

@@ -1,7 +1,7 @@
 // What the control lane asks (Control).
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/base/process_tree.h"
 #include "common/config/module_names.h"
 #include "daemon/shell/daemon_core.h"
 #include "daemon/shell/inline_session.h"
@@ -28,11 +28,9 @@ DaemonFacts DaemonCore::facts() const {
 
 void DaemonCore::open_rings(int32_t pid, const std::string& name, const std::string& name_space,
                             Callback<OpenedRings> done) {
-  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  if (pidfd < 0) return done(Error{ErrorCode::kNotFound, "the calling process is gone"});
+  UniqueFd process = open_pidfd(pid);
+  if (!process) return done(Error{ErrorCode::kNotFound, "the calling process is gone"});
   const ClientId client{cores_.node_id().value, next_serial_};
-  auto driver = std::make_unique<Driver>(io_, pidfd);
-  driver->name = name;
   const auto image = images_.add("/proc/" + std::to_string(pid) + "/exe");
   if (!image) return done(image.error());
   auto channel = hot_.add(client, ChannelKind::kDriver);
@@ -51,8 +49,8 @@ void DaemonCore::open_rings(int32_t pid, const std::string& name, const std::str
   opened->store_readable = std::move(*readable);
 
   next_serial_ += 2;
-  drivers_.emplace(client, std::move(driver));
-  watch_driver(client);
+  drivers_[client].process = std::make_unique<ProcessWatch>(io_, std::move(process),
+                                                            [this, client] { end_client(client); });
   openings_[client].ready = [opened, done = std::move(done)](const ClientReady& ready) {
     opened->job = ready.job;
     opened->name_space = ready.name_space;

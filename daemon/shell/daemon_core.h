@@ -7,7 +7,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -23,6 +22,7 @@
 #include "daemon/shell/job_book.h"
 #include "daemon/shell/journal.h"
 #include "daemon/shell/object_store.h"
+#include "daemon/shell/process_watch.h"
 #include "daemon/shell/worker_processes.h"
 
 namespace rayd::shell {
@@ -63,11 +63,8 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   void session_ended(ClientId client);
 
  private:
-  /// A driver: its process is watched by a pidfd.
   struct Driver {
-    Driver(boost::asio::io_context& io, int pidfd) : process(io, pidfd) {}
-    boost::asio::posix::stream_descriptor process;
-    std::string name;
+    std::unique_ptr<ProcessWatch> process;
     JobId job;
   };
   struct Worker {
@@ -90,7 +87,6 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   void on_worker_died(ClientId worker, ProcessStatus status) override;
   void on_worker_output(ClientId worker, OutputStream stream, std::string_view line) override;
   void on_keeper_died() override;
-  void watch_driver(ClientId client);
   void end_client(ClientId client);
   void start_worker(const StartWorker& order);
   Result<std::vector<rayd::UniqueFd>> worker_channel(ClientId worker);
@@ -116,7 +112,7 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   boost::asio::io_context io_;
   boost::asio::steady_timer timer_;
   boost::asio::signal_set signals_;
-  std::unique_ptr<boost::asio::posix::stream_descriptor> owner_;
+  std::unique_ptr<ProcessWatch> owner_;
   ObjectStore store_;
   Images images_;
   JobBook book_;
@@ -127,7 +123,7 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<RpcFront> rpc_;
 
-  std::map<ClientId, std::unique_ptr<Driver>> drivers_;
+  std::map<ClientId, Driver> drivers_;
   std::map<ClientId, Worker> workers_;
   std::map<ClientId, InlineSession*> sessions_;
   std::map<ClientId, Opening> openings_;

@@ -31,39 +31,44 @@ T value_or_throw(Result<T>&& result) {
 }
 
 /// A callback of Control as a promise: `take` is done when it was called, then `value` has what it
-/// got. If the callback is dropped uncalled, the promise is broken. (KJ could carry the value
+/// got. When the callback's last copy is dropped uncalled, `take` fails. (KJ could carry the value
 /// itself; g++ 12 then warns of KJ's code.)
 template <class T>
 class PromisedCallback {
  public:
-  PromisedCallback() {
+  /// To be taken once.
+  Callback<T> callback() {
     auto pair = kj::newPromiseAndFulfiller<void>();
     promise_ = kj::mv(pair.promise);
-    state_->fulfiller = kj::mv(pair.fulfiller);
-  }
-  Callback<T> callback() const {
-    return [state = state_](Result<T> result) {
+    auto pending = std::make_shared<Pending>(kj::mv(pair.fulfiller));
+    return [pending = std::move(pending), value = value_](Result<T> result) {
       if (result.ok()) {
-        state->value = std::make_unique<T>(std::move(result).value());
-        state->fulfiller->fulfill();
+        *value = std::make_unique<T>(std::move(result).value());
+        pending->fulfiller->fulfill();
       } else {
-        state->fulfiller->reject(to_exception(result.error()));
+        pending->fulfiller->reject(to_exception(result.error()));
       }
     };
   }
   kj::Promise<void> take() { return kj::mv(promise_); }
   /// Reads the value once `take` is done; may be kept by the continuation.
   std::function<T&()> value() const {
-    return [state = state_]() -> T& { return *state->value; };
+    return [value = value_]() -> T& { return **value; };
   }
 
  private:
-  struct State {
+  struct Pending {
+    explicit Pending(kj::Own<kj::PromiseFulfiller<void>> the_fulfiller)
+        : fulfiller(kj::mv(the_fulfiller)) {}
+    ~Pending() {
+      if (!fulfiller->isWaiting()) return;
+      fulfiller->reject(to_exception({ErrorCode::kUnavailable, "the daemon gave the request up"}));
+    }
     kj::Own<kj::PromiseFulfiller<void>> fulfiller;
-    std::unique_ptr<T> value;
   };
   kj::Promise<void> promise_ = nullptr;
-  std::shared_ptr<State> state_ = std::make_shared<State>();
+  // Apart from Pending: who waits for the value must not keep the promise from being broken.
+  std::shared_ptr<std::unique_ptr<T>> value_ = std::make_shared<std::unique_ptr<T>>();
 };
 
 void write(schema::LogLine::Builder builder, const BookLine& line);

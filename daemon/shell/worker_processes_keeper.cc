@@ -74,12 +74,11 @@ Status WorkerProcesses::State::start_keeper() {
     return error;
   }
   keeper_pid_ = *pid;
-  pidfd_ = std::move(pidfd);
   socket_ = PacketSocket{std::move(pair->first)};
   socket_watch_ = std::make_unique<Descriptor>(io_, socket_.fd());
-  pidfd_watch_ = std::make_unique<Descriptor>(io_, pidfd_.get());
   watch_socket();
-  watch_keeper();
+  process_watch_ =
+      std::make_unique<ProcessWatch>(io_, std::move(pidfd), [this] { on_keeper_end(); });
   return {};
 }
 
@@ -126,23 +125,13 @@ void WorkerProcesses::State::watch_socket_writable() {
 
 void WorkerProcesses::State::guard_file(const std::string& path) { send(keeper::GuardFile{path}); }
 
-void WorkerProcesses::State::watch_keeper() {
-  pidfd_watch_->async_wait(Descriptor::wait_read, [weak = weak_from_this()](const auto& error) {
-    const auto self = weak.lock();
-    if (error || self == nullptr || self->pidfd_watch_ == nullptr) return;
-    self->on_keeper_end();
-  });
-}
-
 void WorkerProcesses::State::on_keeper_end() {
   if (socket_watch_ != nullptr) read_socket();  // what it said last
   if (socket_watch_ != nullptr) socket_watch_->release();
   socket_watch_.reset();
   socket_ = PacketSocket{};
   writing_ = false;
-  pidfd_watch_->release();
-  pidfd_watch_.reset();
-  pidfd_.reset();
+  process_watch_.reset();
   waitpid(keeper_pid_, nullptr, 0);
   kill_adopted();
 }
@@ -202,8 +191,7 @@ void WorkerProcesses::State::abandon() {
   on_stopped_ = {};
   if (socket_watch_ != nullptr) socket_watch_->release();
   socket_watch_.reset();
-  if (pidfd_watch_ != nullptr) pidfd_watch_->release();
-  pidfd_watch_.reset();
+  process_watch_.reset();
   adopted_timer_.reset();
   socket_ = PacketSocket{};
 }

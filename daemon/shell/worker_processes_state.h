@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/base/process_socket.h"
+#include "daemon/shell/process_watch.h"
 #include "daemon/shell/worker_processes.h"
 #include "daemon/shell/worker_processes_output.h"
 
@@ -59,7 +60,6 @@ class WorkerProcesses::State : public std::enable_shared_from_this<State> {
 
   void watch_socket();
   void watch_socket_writable();
-  void watch_keeper();
   void read_socket();
   void send(const keeper::ToKeeper& message, std::vector<UniqueFd> fds = {});
   void on_keeper_end();
@@ -89,9 +89,8 @@ class WorkerProcesses::State : public std::enable_shared_from_this<State> {
   pid_t keeper_pid_ = 0;
   uint64_t tag_base_ = 0;
   PacketSocket socket_;
-  UniqueFd pidfd_;
   std::unique_ptr<Descriptor> socket_watch_;
-  std::unique_ptr<Descriptor> pidfd_watch_;
+  std::unique_ptr<ProcessWatch> process_watch_;
   std::unique_ptr<boost::asio::steady_timer> adopted_timer_;
   bool writing_ = false;
   std::function<void()> on_stopped_;

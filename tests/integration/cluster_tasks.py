@@ -1,8 +1,8 @@
-"""The cases of cluster_tasks.cc beside a head, with a small store, and alone."""
+"""The cases of cluster_tasks.cc beside a head, with a small store, and alone; many drivers."""
 
 import os
 
-from cluster import IDLE, Cluster, check, main
+from cluster import IDLE, Cluster, check, main, wait_until
 
 PROGRAM = os.environ['CLUSTER_TASKS']
 
@@ -33,5 +33,16 @@ def a_program_alone_has_a_cluster_of_its_own():
         alone.remove_folder()
 
 
+def openings_beside_connections_that_end_are_all_answered():
+    with Cluster('--num-cpus', '2', *IDLE) as cluster:
+        files = cluster.open_files()
+        for _ in range(5):  # their processes end, and with each its drivers
+            cluster.run([os.environ['CLUSTER_OPEN'], cluster.socket, '4', '25'])
+        cluster.check_nothing_kept()
+        wait_until(lambda: cluster.open_files() <= files,
+                   lambda: f'{cluster.open_files()} files are open, not {files}')
+
+
 main(tasks_run_beside_a_head_and_leave_nothing, a_full_store_is_told_and_recovers,
-     a_program_alone_has_a_cluster_of_its_own)
+     a_program_alone_has_a_cluster_of_its_own,
+     openings_beside_connections_that_end_are_all_answered)
