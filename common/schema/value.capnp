@@ -109,3 +109,40 @@ struct CountedId {
   id @0 :Id;
   count @1 :UInt32;
 }
+
+struct PeerValue {
+  # A value as another node, or the journal, knows it. A place in a store means nothing elsewhere:
+  # what travels is which nodes hold a copy.
+  tag @0 :UInt16;
+  # As in Value.
+  size @1 :UInt64;
+  # Payload bytes, without the store's header.
+  union {
+    none @2 :Void;
+    # Not known here (yet).
+    inline @3 :Data;
+    # At most 64 KiB, except the parameters of a job's root.
+    stored @4 :List(UInt32);
+    # The nodes that hold a copy, as far as the sender knows. None: it knows of no copy.
+    error @5 :Error;
+    # Reading the object throws this.
+  }
+  contains @6 :List(Id);
+  # References inside the bytes, each once, in order of first appearance. They are counted by the
+  # message's Transfer, and only there.
+}
+
+struct PeerArg {
+  # An argument of a call that another node runs: an inline value, or a reference and what the
+  # sender knows of its value.
+  reference @0 :Id;
+  # Null: `value` is the argument.
+  value @1 :PeerValue;
+}
+
+enum ActorState {
+  pending @0;
+  alive @1;
+  restarting @2;
+  dead @3;
+}

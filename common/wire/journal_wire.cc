@@ -1,0 +1,127 @@
+#include "common/wire/journal_wire.h"
+
+#include <capnp/message.h>
+#include <capnp/serialize.h>
+#include <kj/exception.h>
+
+#include <algorithm>
+
+#include "common/schema/journal.capnp.h"
+#include "common/wire/peer_values.h"
+
+namespace rayd::wire {
+namespace {
+
+void fill(schema::JobRow::Builder builder, const JobRow& row) {
+  builder.setJob(row.job.value);
+  builder.setName(row.name);
+  builder.setWorkload(row.workload);
+  builder.setNameSpace(row.name_space);
+  builder.setState(static_cast<schema::JobState>(row.state));
+  builder.setNode(row.node.value);
+  builder.setAttempt(row.attempt);
+  builder.setRetriesLeft(row.retries_left);
+  builder.setResultJson(row.result_json);
+  if (row.error) write(builder.initError(), *row.error);
+  builder.setSubmittedUnixMs(row.submitted_unix_ms);
+  builder.setEndedUnixMs(row.ended_unix_ms);
+  if (row.driver != ClientId{}) write(builder.initDriver(), row.driver);
+  builder.setCancelAsked(row.cancel_asked == JobRow::CancelAsked::kYes);
+}
+
+JobRow read_job_row(schema::JobRow::Reader reader) {
+  JobRow row;
+  row.job = JobId{reader.getJob()};
+  row.name = text_of(reader.getName());
+  row.workload = text_of(reader.getWorkload());
+  row.name_space = text_of(reader.getNameSpace());
+  row.state = read_enum(reader.getState(), JobState::kCancelled, "state of a job");
+  row.node = NodeId{reader.getNode()};
+  row.attempt = reader.getAttempt();
+  row.retries_left = reader.getRetriesLeft();
+  row.result_json = text_of(reader.getResultJson());
+  if (reader.hasError()) row.error = read_error(reader.getError());
+  row.submitted_unix_ms = reader.getSubmittedUnixMs();
+  row.ended_unix_ms = reader.getEndedUnixMs();
+  row.driver = read_client(reader.getDriver());
+  row.cancel_asked = reader.getCancelAsked() ? JobRow::CancelAsked::kYes : JobRow::CancelAsked::kNo;
+  return row;
+}
+
+void fill(schema::ActorRow::Builder builder, const ActorRow& row) {
+  const ActorInfo& info = row.info;
+  write(builder.initActor(), info.actor);
+  builder.setState(static_cast<schema::ActorState>(info.state));
+  builder.setNode(info.node.value);
+  builder.setIncarnation(info.incarnation);
+  builder.setRestarts(info.restarts);
+  if (info.cause) write(builder.initCause(), *info.cause);
+  if (info.creation) write(builder.initCreation(), *info.creation);
+  builder.setJob(info.job.value);
+  builder.setOwner(row.owner.value);
+  if (row.args.empty()) return;
+  write_peer_args(builder.initArgs(checked_count(row.args.size(), kMaxListValues)), row.args,
+                  row.values);
+}
+
+ActorRow read_actor_row(schema::ActorRow::Reader reader) {
+  ActorRow row;
+  row.info.actor = read_actor(reader.getActor());
+  row.info.state = read_enum(reader.getState(), ActorState::kDead, "state of an actor");
+  row.info.node = NodeId{reader.getNode()};
+  row.info.incarnation = reader.getIncarnation();
+  row.info.restarts = reader.getRestarts();
+  if (reader.hasCause()) row.info.cause = read_error(reader.getCause());
+  if (reader.hasCreation()) {
+    row.info.creation = std::make_shared<CallTemplate>(read_call_template(reader.getCreation()));
+  }
+  row.info.job = JobId{reader.getJob()};
+  row.owner = NodeId{reader.getOwner()};
+  read_peer_args(reader.getArgs(), row.args, row.values);
+  return row;
+}
+
+template <class Root, class Row>
+Result<Bytes> encode(const Row& row) {
+  try {
+    capnp::MallocMessageBuilder builder;
+    fill(builder.initRoot<Root>(), row);
+    const auto words = capnp::messageToFlatArray(builder);
+    const auto bytes = words.asBytes();
+    return Bytes::copy(ByteSpan{bytes.begin(), bytes.size()});
+  } catch (const Malformed& malformed) {
+    return Error{ErrorCode::kInvalidArgument, malformed.what};
+  }
+}
+
+template <class Root, class Read>
+auto decode(ByteSpan bytes, const Read& read)
+    -> Result<decltype(read(std::declval<typename Root::Reader>()))> {
+  std::vector<capnp::word> words((bytes.size() + sizeof(capnp::word) - 1) / sizeof(capnp::word));
+  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<uint8_t*>(words.data()));
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = words.size() * 2 + 64;
+  options.nestingLimit = 16;
+  try {
+    capnp::FlatArrayMessageReader reader{{words.data(), words.size()}, options};
+    return read(reader.getRoot<Root>());
+  } catch (const Malformed& malformed) {
+    return Error{ErrorCode::kCorrupt, malformed.what};
+  } catch (const kj::Exception& exception) {
+    return Error{ErrorCode::kCorrupt, exception.getDescription().cStr()};
+  }
+}
+
+}  // namespace
+
+Result<Bytes> encode_job_row(const JobRow& row) { return encode<schema::JobRow>(row); }
+Result<Bytes> encode_actor_row(const ActorRow& row) { return encode<schema::ActorRow>(row); }
+
+Result<JobRow> decode_job_row(ByteSpan bytes) {
+  return decode<schema::JobRow>(bytes, read_job_row);
+}
+Result<ActorRow> decode_actor_row(ByteSpan bytes) {
+  return decode<schema::ActorRow>(bytes, read_actor_row);
+}
+
+}  // namespace rayd::wire
