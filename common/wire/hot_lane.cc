@@ -1,14 +1,11 @@
 #include "common/wire/hot_lane.h"
 
-#include <capnp/message.h>
-#include <capnp/serialize.h>
-#include <kj/exception.h>
-
 #include <cstring>
 
 #include "common/schema/client_answers.capnp.h"
 #include "common/schema/client_inbox.capnp.h"
 #include "common/schema/worker_inbox.capnp.h"
+#include "common/wire/single_segment.h"
 #include "common/wire/values.h"
 
 namespace rayd::wire {
@@ -302,75 +299,30 @@ WorkMessage read_work_message(schema::WorkMessage::Reader root) {
   }
 }
 
-/// Reads one single-segment message; whatever is wrong with the bytes is kCorrupt.
-template <class Root, class Read>
-auto decode(ByteSpan bytes, const Read& read)
-    -> Result<decltype(read(std::declval<typename Root::Reader>()))> {
-  if (bytes.empty() || bytes.size() % sizeof(capnp::word) != 0 ||
-      reinterpret_cast<uintptr_t>(bytes.data()) % alignof(capnp::word) != 0) {
-    return Error{ErrorCode::kCorrupt, "a message of " + std::to_string(bytes.size()) +
-                                          " bytes is no run of whole words"};
-  }
-  const kj::ArrayPtr<const capnp::word> segment{reinterpret_cast<const capnp::word*>(bytes.data()),
-                                                bytes.size() / sizeof(capnp::word)};
-  const kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments{&segment, 1};
-  capnp::ReaderOptions options;
-  // Every pointer of an honest message is followed once; the slack is for default structs.
-  options.traversalLimitInWords = segment.size() * 2 + 64;
-  options.nestingLimit = 16;
-  try {
-    capnp::SegmentArrayMessageReader reader{segments, options};
-    return read(reader.getRoot<Root>());
-  } catch (const Malformed& malformed) {
-    return Error{ErrorCode::kCorrupt, malformed.what};
-  } catch (const kj::Exception& exception) {
-    return Error{ErrorCode::kCorrupt, exception.getDescription().cStr()};
-  }
-}
-
 }  // namespace
 
-constexpr size_t kUsualWords = 512;
-
-Encoder::Encoder() { reserve(kUsualWords); }
+Encoder::Encoder() : builder_(std::make_unique<SegmentBuilder>()) {}
 Encoder::~Encoder() = default;
 Encoder::Encoder(Encoder&&) noexcept = default;
 Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 
-void Encoder::reserve(size_t words) {
-  capacity_words_ = words;
-  words_ = std::make_unique<uint64_t[]>(words);
-  result_ = std::make_unique_for_overwrite<uint64_t[]>(words);
-}
-
-template <class Root, class Fill>
-size_t Encoder::try_build(const Fill& fill_root) {
-  capnp::MallocMessageBuilder builder{
-      kj::ArrayPtr<capnp::word>{reinterpret_cast<capnp::word*>(words_.get()), capacity_words_},
-      capnp::AllocationStrategy::FIXED_SIZE};
-  fill_root(builder.initRoot<Root>());
-  const auto segments = builder.getSegmentsForOutput();
-  if (segments.size() != 1) return 0;
-  // The builder wipes its words when it goes, so what is returned is copied out before.
-  const size_t size = segments[0].size() * sizeof(capnp::word);
-  std::memcpy(result_.get(), segments[0].begin(), size);
-  return size;
-}
-
 template <class Root, class Fill>
 Result<ByteSpan> Encoder::build(const Fill& fill_root) {
-  size_t size = try_build<Root>(fill_root);
-  while (size == 0 && capacity_words_ * sizeof(capnp::word) < kMaxFragmentedBytes) {
-    reserve(capacity_words_ * 4);
-    size = try_build<Root>(fill_root);
-  }
-  if (size == 0 || size > kMaxFragmentedBytes) {
-    reserve(kUsualWords);
+  size_t size = 0;
+  const auto take = [&](ByteSpan bytes) {
+    size = bytes.size();
+    const size_t words = size / sizeof(uint64_t);
+    if (words > capacity_words_) {
+      result_ = std::make_unique_for_overwrite<uint64_t[]>(words);
+      capacity_words_ = words;
+    }
+    std::memcpy(result_.get(), bytes.data(), size);
+  };
+  if (!builder_->build<Root>(kMaxFragmentedBytes, fill_root, take)) {
     return Error{ErrorCode::kInvalidArgument,
                  "a message of more than " + std::to_string(kMaxFragmentedBytes) + " bytes"};
   }
-  const ByteSpan bytes{reinterpret_cast<const uint8_t*>(result_.get()), size};
-  return bytes;
+  return ByteSpan{reinterpret_cast<const uint8_t*>(result_.get()), size};
 }
 
 Result<ByteSpan> Encoder::encode(const ClientMessage& message) {
@@ -406,18 +358,18 @@ Result<ByteSpan> Encoder::encode_run(const Run& run, uint32_t call) {
 }
 
 Result<ClientMessage> decode_client_message(ByteSpan bytes, ClientId sender) {
-  return decode<schema::ClientMessage>(
+  return read_single_segment<schema::ClientMessage>(
       bytes, [sender](schema::ClientMessage::Reader root) -> ClientMessage {
         return read_client_message(root, sender);
       });
 }
 
 Result<ClientAnswer> decode_client_answer(ByteSpan bytes) {
-  return decode<schema::ClientAnswer>(bytes, read_client_answer);
+  return read_single_segment<schema::ClientAnswer>(bytes, read_client_answer);
 }
 
 Result<WorkMessage> decode_work_message(ByteSpan bytes) {
-  return decode<schema::WorkMessage>(bytes, read_work_message);
+  return read_single_segment<schema::WorkMessage>(bytes, read_work_message);
 }
 
 }  // namespace rayd::wire

@@ -13,6 +13,8 @@
 
 namespace rayd::wire {
 
+class SegmentBuilder;
+
 /// What a worker reads from its `work` ring.
 struct DefineCall {
   uint32_t id = 0;
@@ -47,14 +49,9 @@ class Encoder {
  private:
   template <class Root, class Fill>
   Result<ByteSpan> build(const Fill& fill_root);
-  /// The message's bytes, in result_; 0: it does not fit.
-  template <class Root, class Fill>
-  size_t try_build(const Fill& fill_root);
 
-  void reserve(size_t words);
-
-  size_t capacity_words_ = 0;
-  std::unique_ptr<uint64_t[]> words_;  // always zero between calls
+  std::unique_ptr<SegmentBuilder> builder_;
+  size_t capacity_words_ = 0;  // of result_
   std::unique_ptr<uint64_t[]> result_;
 };
 

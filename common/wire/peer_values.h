@@ -28,16 +28,6 @@ List checked(List list, unsigned limit = kMaxListItems) {
   return list;
 }
 
-/// A number of the enum, by the schema's own enumerants: both begin at 0 and have the same order.
-template <class Enum, class Schema>
-Enum read_enum(Schema value, Enum last, const char* what) {
-  const auto number = static_cast<unsigned>(value);
-  if (number > static_cast<unsigned>(last)) {
-    throw Malformed{std::string{"unknown "} + what + " " + std::to_string(number)};
-  }
-  return static_cast<Enum>(number);
-}
-
 /// Not nil; a task's and an actor's index is 0.
 ObjectId read_object(schema::Id::Reader reader);
 TaskId read_task(schema::Id::Reader reader);

@@ -5,14 +5,6 @@
 namespace rayd::wire {
 namespace {
 
-template <class Enum>
-Enum read_enum(uint8_t number, Enum last, const char* what) {
-  if (number > static_cast<uint8_t>(last)) {
-    throw Malformed{std::string{"unknown "} + what + " " + std::to_string(number)};
-  }
-  return static_cast<Enum>(number);
-}
-
 void write_actor_options(schema::ActorOptions::Builder builder, const ActorOptions& options) {
   builder.setName(options.name);
   builder.setNameSpace(options.name_space);

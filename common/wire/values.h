@@ -16,6 +16,16 @@ struct Malformed {
   std::string what;
 };
 
+/// From a number of the schema, an enumerant or plain: both begin at 0 and have the same order.
+template <class Enum, class Number>
+Enum read_enum(Number value, Enum last, const char* what) {
+  const auto number = static_cast<unsigned>(value);
+  if (number > static_cast<unsigned>(last)) {
+    throw Malformed{std::string{"unknown "} + what + " " + std::to_string(number)};
+  }
+  return static_cast<Enum>(number);
+}
+
 inline void write(schema::Id::Builder builder, const Id& id) {
   builder.setHigh(id.high);
   builder.setLow(id.low);
