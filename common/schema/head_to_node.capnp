@@ -63,15 +63,15 @@ struct NodeStateChanged {
 }
 
 struct Settled {
-  # Every node reported m while it was the newest: what the dead of m held is freed now. Twice, or an
-  # older m: ignored.
+  # Every node reported m while it was the newest: what the dead of m held is freed now. Twice, or
+  # an older m: ignored.
   m @0 :UInt64;
 }
 
 struct StartActor {
   # Start this incarnation: a process of its own that runs the creation. The node answers ActorUp,
-  # ActorDown or StartRefused; said again, with the present state. A lower incarnation than one it has
-  # seen is ignored.
+  # ActorDown or StartRefused; said again, with the present state. A lower incarnation than one it
+  # has seen is ignored.
   actor @0 :V.Id;
   incarnation @1 :UInt32;
   job @2 :UInt32;
@@ -112,7 +112,8 @@ struct OperationReply {
 }
 
 struct JobEnded {
-  # The job ended: its tasks and attached actors here are cancelled, its workers end. Twice: ignored.
+  # The job ended: its tasks and attached actors here are cancelled, its workers end. Twice:
+  # ignored.
   job @0 :UInt32;
 }
 

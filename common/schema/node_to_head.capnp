@@ -1,8 +1,8 @@
 @0xb1c5a1e5f0d30009;
 # The head's inbox from a node: its lease, its view, and actors (protocols.md P3, §5). A message
-# travels as those of peer.capnp do: one segment, in a session that is ordered and exactly-once while
-# the node's ordinal and the head's process live. A head that starts anew is another session: the
-# node announces all it holds and says again what was not answered.
+# travels as those of peer.capnp do: one segment, in a session that is ordered and exactly-once
+# while the node's ordinal and the head's process live. A head that starts anew is another session:
+# the node announces all it holds and says again what was not answered.
 #
 # The head takes the sender's ordinal from the session. A node that it has declared dead hears that
 # as the answer to anything. What a message changes in the head's tables is journalled before any
@@ -80,10 +80,10 @@ struct ViewChanged {
 }
 
 struct CreateActorRow {
-  # A client of the node creates an actor, and all arguments are there. The head makes its row (state
-  # pending, incarnation 1), takes its name, answers OperationReply with the row, and starts it
-  # somewhere. A name that is taken: alreadyExists, or the actor that has it if the template says
-  # getIfExists. Twice: the row as it is.
+  # A client of the node creates an actor, and all arguments are there. The head makes its row
+  # (state pending, incarnation 1), takes its name, answers OperationReply with the row, and starts
+  # it somewhere. A name that is taken: alreadyExists, or the actor that has it if the template
+  # says getIfExists. Twice: the row as it is.
   operation @0 :Operation;
   actor @1 :V.Id;
   job @2 :UInt32;
@@ -105,8 +105,8 @@ struct AbandonActor {
 }
 
 struct ActorUp {
-  # This incarnation serves calls. The head makes its row alive and tells subscribers; if the row has
-  # another incarnation or node, or is dead, it answers EndActor. Twice: ignored.
+  # This incarnation serves calls. The head makes its row alive and tells subscribers; if the row
+  # has another incarnation or node, or is dead, it answers EndActor. Twice: ignored.
   actor @0 :V.Id;
   incarnation @1 :UInt32;
 }
@@ -179,8 +179,8 @@ struct DriverGone {
 
 struct SettledReport {
   # The node has processed all it had received from those who died up to m, and all its Borrows are
-  # acknowledged (P1 rule 6). The head announces Settled when every node has said so of the newest m.
-  # A lower m than before is ignored.
+  # acknowledged (P1 rule 6). The head announces Settled when every node has said so of the newest
+  # m. A lower m than before is ignored.
   m @0 :UInt64;
 }
 

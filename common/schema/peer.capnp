@@ -1,7 +1,7 @@
 @0xb1c5a1e5f0d30008;
-# The peer lane: what two daemons say to each other about references (P1), tasks (P2) and actor calls
-# (P3 of protocols.md). A and S are nodes that own or send, B and R those that run or receive; N is
-# any node. Node 0, the head, owns the roots of jobs and takes part like any other.
+# The peer lane: what two daemons say to each other about references (P1), tasks (P2) and actor
+# calls (P3 of protocols.md). A and S are nodes that own or send, B and R those that run or
+# receive; N is any node. Node 0, the head, owns the roots of jobs and takes part like any other.
 #
 # A message is one single-segment Cap'n Proto message in standard stream framing (a table of one
 # segment, then its words), at most 64 MiB. It travels in a session: in order, exactly once while
@@ -9,9 +9,9 @@
 # connection repeated something; it means that the sender said it again.
 #
 # Nobody is trusted with what is not his: a receiver looks at the session, not at the message, to
-# know who speaks. A message that names what its receiver does not know (any more) is ignored, unless
-# said otherwise; its references are counted all the same. A message that is no message ends the
-# session, and with it the sender.
+# know who speaks. A message that names what its receiver does not know (any more) is ignored,
+# unless said otherwise; its references are counted all the same. A message that is no message ends
+# the session, and with it the sender.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("rayd::schema");
@@ -20,9 +20,9 @@ using V = import "/common/schema/value.capnp";
 # ---- words of this lane --------------------------------------------------------------------------
 
 struct Transfer {
-  # The references of one message from S to R: every argument that is one, and everything that a value
-  # in it contains, as often as it is named. For those that S owns, S has counted a grant to R; for
-  # the others S holds a pin until TransferDone.
+  # The references of one message from S to R: every argument that is one, and everything that a
+  # value in it contains, as often as it is named. For those that S owns, S has counted a grant to
+  # R; for the others S holds a pin until TransferDone.
   token @0 :UInt64;
   # Rises within this direction of the session; 0: none of them belongs to a third node.
   references @1 :List(V.Id);
@@ -47,8 +47,8 @@ struct CallRef {
 # ---- P1: references ------------------------------------------------------------------------------
 
 struct Borrow {
-  # R → A, the owner: R received references to objects of A from a third node, or opened a value that
-  # contains them, and wants grants of its own. A counts one for each, and answers BorrowAck.
+  # R → A, the owner: R received references to objects of A from a third node, or opened a value
+  # that contains them, and wants grants of its own. A counts one for each, and answers BorrowAck.
   # A node that drains still answers. Twice: two grants, two answers.
   token @0 :UInt64;
   # R's, rising; echoed in the answer.
@@ -56,8 +56,8 @@ struct Borrow {
 }
 
 struct BorrowAck {
-  # A → R. R counts the grants as seen; the pins of whoever sent the references may go: TransferDone.
-  # An unknown token is ignored.
+  # A → R. R counts the grants as seen; the pins of whoever sent the references may go:
+  # TransferDone. An unknown token is ignored.
   token @0 :UInt64;
   entries @1 :List(Entry);
   struct Entry {
@@ -74,9 +74,9 @@ struct TransferDone {
 }
 
 struct Release {
-  # R → A: nothing on R holds these any more. `count` is all that R has seen since its last Release of
-  # the object; A subtracts it, so a grant that crosses this message stays counted. More than was
-  # granted counts as all.
+  # R → A: nothing on R holds these any more. `count` is all that R has seen since its last Release
+  # of the object; A subtracts it, so a grant that crosses this message stays counted. More than
+  # was granted counts as all.
   objects @0 :List(V.CountedId);
 }
 
@@ -95,9 +95,9 @@ struct FetchedValue {
 }
 
 struct CopyChanged {
-  # R → A: R's store holds a copy now, or has it no longer (evicted, damaged). A adds or removes the
-  # node; if there is no copy left, the object is lost and rebuilt. A copy of what A does not know is
-  # answered with DropCopy. Twice: the same.
+  # R → A: R's store holds a copy now, or has it no longer (evicted, damaged). A adds or removes
+  # the node; if there is no copy left, the object is lost and rebuilt. A copy of what A does not
+  # know is answered with DropCopy. Twice: the same.
   object @0 :V.Id;
   have @1 :Bool;
 }
@@ -111,9 +111,9 @@ struct DropCopy {
 # ---- P2: assignment ------------------------------------------------------------------------------
 
 struct Assign {
-  # A, the owner → B: run attempt k of the task. All arguments exist at A. B ignores an attempt that is
-  # no newer than one it has seen, and takes back an older one. Its answer is exactly one of Refused,
-  # AttemptDone, AttemptFailed, Revoked.
+  # A, the owner → B: run attempt k of the task. All arguments exist at A. B ignores an attempt
+  # that is no newer than one it has seen, and takes back an older one. Its answer is exactly one
+  # of Refused, AttemptDone, AttemptFailed, Revoked.
   task @0 :V.Id;
   attempt @1 :UInt32;
   # k, rising with every Assign of the task.
@@ -133,8 +133,8 @@ struct Refused {
 }
 
 struct AttemptDone {
-  # B → A: terminal for attempt k. If A is at k and waits for it, the results are the task's. If not,
-  # A drops the references and answers Discard for what B stored.
+  # B → A: terminal for attempt k. If A is at k and waits for it, the results are the task's. If
+  # not, A drops the references and answers Discard for what B stored.
   task @0 :V.Id;
   attempt @1 :UInt32;
   results @2 :List(V.PeerValue);
@@ -181,9 +181,9 @@ struct Revoked {
 }
 
 struct CancelTask {
-  # N → A: a client of N, which holds a reference to a result, cancels the task. Once A has confirmed
-  # the end, its callers read Cancelled, whatever an attempt answers. Twice: a forced cancel after a
-  # plain one forces.
+  # N → A: a client of N, which holds a reference to a result, cancels the task. Once A has
+  # confirmed the end, its callers read Cancelled, whatever an attempt answers. Twice: a forced
+  # cancel after a plain one forces.
   task @0 :V.Id;
   force @1 :Bool;
   recursive @2 :Bool;
@@ -238,8 +238,8 @@ struct ActorCall {
 }
 
 struct SkipCall {
-  # C → B: n will not be sent (again): it was cancelled, or may not be repeated. B counts it as applied
-  # if it is the next one, else ignores it.
+  # C → B: n will not be sent (again): it was cancelled, or may not be repeated. B counts it as
+  # applied if it is the next one, else ignores it.
   actor @0 :V.Id;
   incarnation @1 :UInt32;
   caller @2 :V.Client;
@@ -247,8 +247,8 @@ struct SkipCall {
 }
 
 struct ActorReply {
-  # B → C: call n has ended. B keeps the reply until C has acknowledged it. C drops the reply of another
-  # incarnation than the one it speaks to, and answers Discard for what it stored.
+  # B → C: call n has ended. B keeps the reply until C has acknowledged it. C drops the reply of
+  # another incarnation than the one it speaks to, and answers Discard for what it stored.
   actor @0 :V.Id;
   incarnation @1 :UInt32;
   caller @2 :V.Client;
@@ -273,8 +273,8 @@ struct StaleIncarnation {
 }
 
 struct CancelCall {
-  # C → B: cancel call n. Not begun: it never begins. Running: its cancel word is set. Its ActorReply
-  # comes all the same. Twice, or ended: ignored.
+  # C → B: cancel call n. Not begun: it never begins. Running: its cancel word is set. Its
+  # ActorReply comes all the same. Twice, or ended: ignored.
   actor @0 :V.Id;
   incarnation @1 :UInt32;
   caller @2 :V.Client;
