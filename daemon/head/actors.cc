@@ -33,6 +33,30 @@ bool is_detached(const ActorRow& row) {
 
 }  // namespace
 
+// ---- the journal --------------------------------------------------------------------------------
+
+void Actors::load(ActorRow&& row) {
+  const ActorId id = row.info.actor;
+  const bool is_nothing = row.info.state == ActorState::kPending && row.info.creation == nullptr;
+  actors_.erase(id);
+  if (is_nothing) return;
+  Actor& actor = add(id, row.owner);
+  actor.row = std::move(row);
+}
+
+// Actors end with the head's process. Their rows stay: an incarnation may have been started from
+// one, so whoever asks again for the creation must not get a second one of that number.
+void Actors::begin_epoch(HeadContext& context) {
+  for (auto& [id, actor] : actors_) {
+    if (actor.is_dead()) continue;
+    actor.row.info.state = ActorState::kDead;
+    actor.row.info.cause = make_error(ErrorCode::kActorDied, "the head that knew it has ended");
+    actor.row.args.clear();
+    actor.row.values.clear();
+    save(context, actor);
+  }
+}
+
 // ---- rows ---------------------------------------------------------------------------------------
 
 Actors::Actor* Actors::find(ActorId actor) {
@@ -81,8 +105,12 @@ std::string Actors::label(const Actor& actor) {
 // ---- creation -----------------------------------------------------------------------------------
 
 void Actors::on_create(HeadContext& context, NodeId from, CreateActorRow&& message) {
-  if (const Actor* known = find(message.actor))
-    return reply(context, from, message.operation, nullptr, known->row.info);
+  if (const Actor* known = find(message.actor)) {
+    reply(context, from, message.operation, nullptr, known->row.info);
+    // Asked again, of a head that has started anew: what the earlier one said may be lost.
+    parts_.outbox.to_node(context, from, ActorChanged{known->row.info});
+    return;
+  }
   Actor& actor = add(message.actor, message.owner);
   ActorInfo& info = actor.row.info;
   info.incarnation = 1;

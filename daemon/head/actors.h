@@ -22,6 +22,9 @@ class Actors {
  public:
   explicit Actors(HeadParts& parts) : parts_(parts) {}
 
+  void load(ActorRow&& row);
+  void begin_epoch(HeadContext& context);
+
   void on_create(HeadContext& context, NodeId from, CreateActorRow&& message);
   void on_abandon(HeadContext& context, NodeId from, const AbandonActor& message);
   void on_up(HeadContext& context, NodeId from, const ActorUp& message);

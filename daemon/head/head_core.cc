@@ -66,9 +66,8 @@ void HeadCore::load(JournalRow&& row) {
                    else
                      state.modules[r.name] = std::move(r);
                  },
-                 // Jobs and actors end with the head's process: their nodes end what is left.
-                 [](JobRow&) {},
-                 [](ActorRow&) {},
+                 [&](ActorRow& r) { state.actors.load(std::move(r)); },
+                 [](JobRow&) {},  // a job ends with the head's process: its nodes end what is left
              },
              row);
 }
@@ -77,6 +76,7 @@ void HeadCore::begin_epoch(HeadContext& context) {
   State& state = *state_;
   ++state.membership.epoch;
   state.outbox.append(context, state.membership);
+  state.actors.begin_epoch(context);
   state.nodes.begin_epoch(context);
 }
 

@@ -396,6 +396,31 @@ TEST_CASE("what a node announces is adopted, ended or started again") {
   CHECK(starts[0].incarnation == 1);
 }
 
+TEST_CASE("a creation asked for again of a restarted head does not start a second incarnation 1") {
+  Cluster cluster;
+  const ActorId actor = cluster.create();
+  REQUIRE(cluster.heard_by<StartActor>(cluster.home).size() == 1);
+
+  HeadFixture again;  // the earlier one's answer was lost
+  for (JournalRow row : cluster.rows) again.core.load(std::move(row));
+  again.begin();
+  again.from(cluster.home, HeadFixture::announce_of(cluster.home, 4));
+  CreateActorRow row;
+  row.actor = actor;
+  row.operation = {ClientId{cluster.home.value, 0}, 1};
+  row.creation = std::make_shared<CallTemplate>();
+  row.owner = cluster.home;
+  again.from(cluster.home, row);
+  CHECK(again.heard_by<StartActor>(cluster.home).empty());
+  CHECK(again.heard_by<OperationReply>(cluster.home).size() == 1);
+  CHECK(again.heard_by<ActorChanged>(cluster.home).at(0).info.state == ActorState::kDead);
+
+  // Another node that has a handle hears it too, whoever subscribes first.
+  again.from(cluster.b, HeadFixture::announce_of(cluster.b, 2));
+  again.from(cluster.b, Subscribe{actor});
+  CHECK(again.heard_by<ActorChanged>(cluster.b).at(0).info.state == ActorState::kDead);
+}
+
 TEST_CASE("a dead actor without handles is listed for a while, then forgotten") {
   Cluster cluster;
   const ActorId first = cluster.create();
