@@ -339,6 +339,8 @@ void ActorHost::append_to(Snapshot& snapshot) const {
     shown.name = instance.creation->actor.name;
     shown.queued_calls = instance.queue.size() + instance.slots.size();
     for (const auto& [client, caller] : instance.callers) shown.queued_calls += caller.line.size();
+    if (const auto kept = frozen_.find(instance.worker); kept != frozen_.end())
+      shown.held_back = kept->second.size();
     switch (instance.phase) {
       case Instance::Phase::kUp: shown.state = ActorState::kAlive; break;
       case Instance::Phase::kEnding:

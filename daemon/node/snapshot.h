@@ -75,6 +75,7 @@ struct ActorSnapshot {  // hosted here
   std::string name;
   ActorState state = ActorState::kPending;
   uint64_t queued_calls = 0;
+  uint64_t held_back = 0;  // frozen: what its worker said meanwhile
 };
 
 struct ClientSnapshot {

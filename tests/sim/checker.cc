@@ -174,8 +174,11 @@ void Checker::check_clients(NodeId id) {
     for (const auto& [attempt, objects] : static_cast<const Worker&>(*client).unread())
       for (const ObjectId object : objects) --counts[{client_id, object}];
   }
+  std::set<ClientId> held_back;  // what they said waits in the daemon
+  for (const auto& actor : seen.snapshot.actors)
+    if (actor.held_back > 0) held_back.insert(actor.worker);
   for (const auto& [key, difference] : counts) {
-    if (difference == 0) continue;
+    if (difference == 0 || held_back.contains(key.first)) continue;
     const Client* client = world_.find_client(key.first);
     if (client == nullptr || !client->is_alive() || !client->is_admitted()) continue;
     if (client->is_worker() &&
