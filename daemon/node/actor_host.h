@@ -159,6 +159,7 @@ class ActorHost {
   void push(NodeContext& context, Instance& instance, Queued&& queued);
   void cancel(NodeContext& context, Instance& instance, TaskId task, Cancel::Recursive recursive);
   void set_cancel_word(NodeContext& context, const Instance& instance, const Slot& slot);
+  void cancel_what_it_submitted(NodeContext& context, const Instance& instance);
   void answer(NodeContext& context, Instance& instance, Slot&& slot, std::vector<Value>&& results,
               ErrorRef error);
   ErrorRef complete_error(const Instance& instance, const Slot& slot, const ErrorInfo& error) const;

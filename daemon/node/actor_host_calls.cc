@@ -100,7 +100,9 @@ void ActorHost::on_done(NodeContext& context, ClientId worker, Done&& message) {
   }
   if (message.error) message.error = complete_error(*instance, slot, *message.error);
   push_more(context, *instance);
+  const ActorId actor = instance->actor;
   answer(context, *instance, std::move(slot), std::move(message.results), std::move(message.error));
+  if (const Instance* still = find(actor)) cancel_what_it_submitted(context, *still);
 }
 
 ErrorRef ActorHost::complete_error(const Instance& instance, const Slot& slot,
@@ -173,9 +175,15 @@ void ActorHost::cancel(NodeContext& context, Instance& instance, TaskId task,
 
 void ActorHost::set_cancel_word(NodeContext& context, const Instance& instance, const Slot& slot) {
   context.out.emplace_back(SetCancelWord{instance.worker, slot.task, instance.incarnation});
-  // Of several calls that run at once nobody knows which one submitted what.
-  const bool runs_alone = instance.creation->actor.max_concurrency == 1;
-  if (runs_alone && slot.cancels_children == Cancel::Recursive::kYes)
+  if (&slot == &instance.slots.front()) cancel_what_it_submitted(context, instance);
+}
+
+// Of several calls that run at once nobody knows which one submitted what. Of one at a time it is
+// the first, until its Done has come, though a later slot may have been claimed already.
+void ActorHost::cancel_what_it_submitted(NodeContext& context, const Instance& instance) {
+  if (instance.slots.empty() || instance.creation->actor.max_concurrency != 1) return;
+  const Slot& slot = instance.slots.front();
+  if (slot.state == Slot::State::kStarted && slot.cancels_children == Cancel::Recursive::kYes)
     parts_.tasks.cancel_children(context, instance.worker, Cancel::Force::kNo,
                                  cancelled("the call that submitted it was cancelled"));
 }
@@ -198,7 +206,9 @@ bool ActorHost::on_slot_revoked(NodeContext& context, const SlotRevoked& message
   if (!unread.objects.empty()) parts_.objects.on_release(context, message.worker, unread);
   push_more(context, *instance);
   const ErrorRef error = not_begun_error(*instance, slot);
+  const ActorId actor = instance->actor;
   answer(context, *instance, std::move(slot), {}, error);
+  if (const Instance* still = find(actor)) cancel_what_it_submitted(context, *still);
   return true;
 }
 

@@ -349,6 +349,7 @@ void Assignments::on_done(NodeContext& context, ClientId id, Done&& message) {
   } else {
     tell_done(context, index, std::move(message));
   }
+  cancel_what_it_submitted(context, *worker);
 }
 
 void Assignments::on_peer(NodeContext& context, NodeId, Discard&& message) {

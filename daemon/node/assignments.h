@@ -163,6 +163,7 @@ class Assignments {
   void revoke_slot(NodeContext& context, Worker& worker, Slot& slot);
   void revoke_behind(NodeContext& context, Worker& worker);
   void on_started_despite(NodeContext& context, Worker& worker, Slot& slot);
+  void cancel_what_it_submitted(NodeContext& context, const Worker& worker);
   void remove_slot(NodeContext& context, Worker& worker, size_t position);
   void check_condemned(NodeContext& context, Worker& worker);
   void leave_worker(NodeContext& context, Worker& worker);

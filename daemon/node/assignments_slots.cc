@@ -101,6 +101,7 @@ void Assignments::on_slot_revoked(NodeContext& context, const SlotRevoked& messa
   } else {
     tell_revoked(context, index);
   }
+  cancel_what_it_submitted(context, *worker);
   parts_.workers.serve(context);
 }
 
@@ -113,17 +114,24 @@ void Assignments::on_started_despite(NodeContext& context, Worker& worker, Slot&
     check_condemned(context, worker);
     return;
   }
-  const ClientId id = worker.id;
-  context.out.push_back(SetCancelWord{id, attempt.task, attempt.number});
+  context.out.push_back(SetCancelWord{worker.id, attempt.task, attempt.number});
   if (attempt.wish == Attempt::Wish::kForce && worker.state == Worker::State::kBusy) {
     worker.condemned_for = index;
     revoke_behind(context, worker);
   }
-  const bool is_recursive = attempt.recursive == Cancel::Recursive::kYes;
+  check_condemned(context, worker);
+  if (&slot == &worker.slots.front()) cancel_what_it_submitted(context, worker);
+}
+
+// What the worker has submitted is the first slot's, until its Done has come: a later slot that has
+// been claimed already must wait for that, or the work of the one before it would be cancelled.
+void Assignments::cancel_what_it_submitted(NodeContext& context, const Worker& worker) {
+  if (worker.slots.empty() || worker.slots.front().state != Slot::State::kStarted) return;
+  const Attempt& attempt = attempts_[worker.slots.front().attempt_index];
+  if (attempt.wish < Attempt::Wish::kCancel || attempt.recursive != Cancel::Recursive::kYes) return;
   const auto force =
       attempt.wish == Attempt::Wish::kForce ? Cancel::Force::kYes : Cancel::Force::kNo;
-  check_condemned(context, worker);
-  if (is_recursive) parts_.tasks.cancel_children(context, id, force, parent_was_cancelled());
+  parts_.tasks.cancel_children(context, worker.id, force, parent_was_cancelled());
 }
 
 // A forced cancel kills only if its attempt is the claimed one: no other slot of the worker may be

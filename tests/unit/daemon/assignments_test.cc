@@ -266,6 +266,29 @@ TEST_CASE("a Done is heard before the revocations of the slots in front of it") 
   CHECK(cluster.claim(tasks[2]) != nullptr);
 }
 
+TEST_CASE("a cancel spares the children of the task before, whose Done is still in the ring") {
+  Cluster cluster{{.nodes = 1, .cpus = 1}};
+  const ClientId driver = cluster.connect();
+  const uint32_t call = cluster.define(driver, call_of("f"));
+  const TaskId first = cluster.submit(driver, call);
+  const TaskId second = cluster.submit(driver, call);
+  FakeWorker* worker = cluster.claim(first);
+  const uint32_t call_of_worker = cluster.define(worker->id, call_of("g"));
+  const TaskId child_of_first = cluster.submit(worker->id, call_of_worker);
+  REQUIRE(cluster.claim(*worker)->task == second);  // `first` has ended, which is not heard of yet
+  cluster.say(driver, Cancel{second});
+  CHECK(worker->is_cancelled);
+  CHECK(cluster.task(child_of_first) != nullptr);
+
+  // Heard of now: what comes from here on is the second's.
+  cluster.done(*worker, "first", {child_of_first.object(1)});
+  CHECK(cluster.task(child_of_first) != nullptr);
+  const TaskId child_of_second = cluster.submit(worker->id, call_of_worker);
+  CHECK(cluster.task(child_of_second) == nullptr);
+  cluster.want(worker->id, child_of_second.object(1));
+  CHECK(cluster.error(worker->id, child_of_second.object(1)) == ErrorCode::kCancelled);
+}
+
 TEST_CASE("references of a Run that its worker never reads are taken back") {
   Cluster cluster{{.nodes = 1, .cpus = 1}};
   const ClientId driver = cluster.connect();
