@@ -216,7 +216,10 @@ void put(std::string& out, const CancelCall& m) {
   put_call(out, m);
   say(out, " n=", m.n);
 }
-void put(std::string& out, const PeerMessage& message);
+// A variant's is for itself only: what becomes one implicitly has its own `put`, or does not compile.
+template <class Message>
+requires std::is_same_v<Message, PeerMessage>
+void put(std::string& out, const Message& message);
 
 // ---- the head -----------------------------------------------------------------------------------
 
@@ -294,7 +297,11 @@ template <class Variant>
 void put_variant(std::string& out, const Variant& variant) {
   std::visit([&out](const auto& alternative) { put(out, alternative); }, variant);
 }
-void put(std::string& out, const PeerMessage& message) { put_variant(out, message); }
+template <class Message>
+requires std::is_same_v<Message, PeerMessage>
+void put(std::string& out, const Message& message) {
+  put_variant(out, message);
+}
 
 // ---- inputs and actions of a node ---------------------------------------------------------------
 
