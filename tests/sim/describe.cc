@@ -216,7 +216,8 @@ void put(std::string& out, const CancelCall& m) {
   put_call(out, m);
   say(out, " n=", m.n);
 }
-// A variant's is for itself only: what becomes one implicitly has its own `put`, or does not compile.
+// A variant's is for itself only: what becomes one implicitly has its own `put`, or does not
+// compile.
 template <class Message>
 requires std::is_same_v<Message, PeerMessage>
 void put(std::string& out, const Message& message);
@@ -299,9 +300,7 @@ void put_variant(std::string& out, const Variant& variant) {
 }
 template <class Message>
 requires std::is_same_v<Message, PeerMessage>
-void put(std::string& out, const Message& message) {
-  put_variant(out, message);
-}
+void put(std::string& out, const Message& message) { put_variant(out, message); }
 
 // ---- inputs and actions of a node ---------------------------------------------------------------
 
