@@ -9,6 +9,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "common/base/process_memory.h"
 #include "common/base/process_tree.h"
 #include "common/config/environment.h"
 #include "daemon/shell/daemon_core.h"
@@ -142,6 +143,7 @@ void DaemonCore::say_ready(const std::string& line) {
 }
 
 int DaemonCore::run() {
+  drop_file_pages();
   while (!stopping_) {
     const bool any = drain();
     io_.poll();

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/base/process_memory.h"
 #include "common/base/process_socket.h"
 #include "common/base/process_tree.h"
 #include "common/wire/keeper_wire.h"
@@ -384,6 +385,7 @@ int keeper_main(int, char** argv) {
   const uint64_t tag_base = std::strtoull(argv[2], nullptr, 10);
   set_process_tag(tag_base);
   Keeper keeper{UniqueFd{kKeeperSocketFd}, tag_base};
+  drop_file_pages();  // of rayd's libraries it needs almost nothing
   keeper.serve();
   keeper.remove_guarded_files();
   Keeper::end_all();
