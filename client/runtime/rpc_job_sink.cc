@@ -14,7 +14,7 @@
 namespace rayd::client {
 namespace {
 
-constexpr Duration kPatience = Duration::seconds(60);
+constexpr Duration kHeadPatience = Duration::seconds(60);
 constexpr size_t kPart = 1 << 20;
 constexpr Duration kProgressInterval = Duration::millis(50);
 constexpr Duration kCancelledInterval = Duration::millis(20);
@@ -73,7 +73,7 @@ class RpcJob final : public JobSink {
     const Time now = now_boottime();
     if (cancelled_ || now < next_question_) return cancelled_;
     next_question_ = now + kCancelledInterval;
-    auto answer = client_.wait(sink_.cancelledRequest().send(), kPatience);
+    auto answer = client_.wait(sink_.cancelledRequest().send(), kHeadPatience);
     if (!answer) check(answer.error());
     cancelled_ = answer->getCancelled();
     return cancelled_;
@@ -104,7 +104,7 @@ class RpcJob final : public JobSink {
   }
 
   ray::Arguments arguments() override {
-    auto answer = client_.wait(sink_.parametersRequest().send(), kPatience);
+    auto answer = client_.wait(sink_.parametersRequest().send(), kHeadPatience);
     if (!answer) check(answer.error());
     ray::Arguments arguments;
     for (const auto entry : answer->getParameters()) {
@@ -121,13 +121,13 @@ class RpcJob final : public JobSink {
   }
 
   int64_t cluster_cpus() override {
-    auto answer = client_.wait(sink_.clusterCpusRequest().send(), kPatience);
+    auto answer = client_.wait(sink_.clusterCpusRequest().send(), kHeadPatience);
     if (!answer) check(answer.error());
     return std::max<int64_t>(1, answer->getCpus());
   }
 
  private:
-  void finish(kj::Promise<void> promise) { check(client_.wait(kj::mv(promise), kPatience)); }
+  void finish(kj::Promise<void> promise) { check(client_.wait(kj::mv(promise), kHeadPatience)); }
 
   RpcClient& client_;
   schema::JobSink::Client sink_;

@@ -17,7 +17,6 @@ namespace {
 
 using Segments = kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>;
 
-constexpr size_t kWordBytes = sizeof(capnp::word);
 constexpr int kReceivesInARow = 16;        // then the loop's other work has its turn
 constexpr size_t kPiecesInARow = 64;       // of one sendmsg
 constexpr size_t kOutputKept = 16 * 1024;  // memory an idle stream keeps for its output
@@ -87,7 +86,7 @@ class SocketMessageStream::Write {
     pieces.push_back({table_.data(), table_.size() * sizeof(table_[0])});
     for (const auto& segment : segments) {
       if (segment.size() == 0) continue;
-      pieces.push_back({const_cast<capnp::word*>(segment.begin()), segment.size() * kWordBytes});
+      pieces.push_back({const_cast<capnp::word*>(segment.begin()), segment.asBytes().size()});
     }
     stream.enqueue(*this);
   }
@@ -280,14 +279,14 @@ bool SocketMessageStream::copy_to_output(Segments segments) {
   if (!writes_.empty()) return false;
   const std::vector<uint32_t> table = table_of(segments);
   const size_t table_bytes = table.size() * sizeof(table[0]);
-  const size_t bytes = table_bytes + words_of(segments) * kWordBytes;
+  const size_t bytes = table_bytes + words_of(segments) * sizeof(capnp::word);
   if (output_.size() - output_sent_ + bytes > options_.copied_bytes) return false;
   const auto append = [&](const void* data, size_t size) {
     const auto* from = static_cast<const uint8_t*>(data);
     output_.insert(output_.end(), from, from + size);
   };
   append(table.data(), table_bytes);
-  for (const auto& segment : segments) append(segment.begin(), segment.size() * kWordBytes);
+  for (const auto& segment : segments) append(segment.begin(), segment.asBytes().size());
   return true;
 }
 

@@ -10,7 +10,7 @@
 namespace rayd::node {
 namespace {
 
-Waiter creation_waiter(ActorId actor) {
+Waiter creation_of(ActorId actor) {
   return {Waiter::Who::kActorCreation, actor.creation(), Waiter::Need::kReady};
 }
 
@@ -60,7 +60,7 @@ void ActorCalls::await_creation(NodeContext& context, Actor& actor) {
   Creation& creation = *actor.made_here;
   creation.missing = 0;
   for (const ObjectId reference : references_to_pull(creation.args, {})) {
-    const Value* value = parts_.objects.await(context, reference, creation_waiter(actor.id));
+    const Value* value = parts_.objects.await(context, reference, creation_of(actor.id));
     if (value == nullptr) {
       ++creation.missing;
     } else if (value->kind == Value::Kind::kError) {
@@ -88,7 +88,7 @@ void ActorCalls::on_creation_argument(NodeContext& context, TaskId task, ObjectI
 
 void ActorCalls::forget_creation_waits(const Actor& actor) {
   for (const ObjectId reference : references_to_pull(actor.made_here->args, {}))
-    parts_.objects.forget_waiter(reference, creation_waiter(actor.id));
+    parts_.objects.forget_waiter(reference, creation_of(actor.id));
 }
 
 // The head keeps the arguments; what they name is held here as long as an incarnation may need it.

@@ -9,12 +9,6 @@
 #include "daemon/node/store_grants.h"
 
 namespace rayd::node {
-namespace {
-
-constexpr uint64_t kObjectHeaderBytes = 64;
-
-}  // namespace
-
 ObjectsClient& Objects::client_state(ClientId client) {
   if (last_state_ != nullptr && last_client_ == client) return *last_state_;
   last_client_ = client;

@@ -14,7 +14,6 @@
 namespace rayd::node {
 namespace {
 
-constexpr uint64_t kObjectHeaderBytes = 64;
 constexpr Duration kRetryAfter = Duration::millis(50);
 
 }  // namespace

@@ -20,6 +20,9 @@
 
 namespace rayd::node {
 
+/// Before each object's bytes in the store (common/shm/object_header.h).
+inline constexpr uint64_t kObjectHeaderBytes = 64;
+
 class StoreGrants {
  public:
   explicit StoreGrants(Parts& parts);

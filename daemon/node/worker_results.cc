@@ -4,12 +4,6 @@
 #include "daemon/node/store_grants.h"
 
 namespace rayd::node {
-namespace {
-
-constexpr uint64_t kObjectHeaderBytes = 64;
-
-}  // namespace
-
 std::string fault_in_results(const Parts& parts, ClientId worker, const CallTemplate& call,
                              const Done& message) {
   const bool has_none = message.error || call.kind == CallTemplate::Kind::kActorCreation;

@@ -21,10 +21,6 @@ ActorOptions named(const std::string& name, Lifetime lifetime = Lifetime::kJob) 
   return options;
 }
 
-bool may_have_executed(const ErrorRef& error) {
-  return error->may_have_executed == ErrorInfo::MayHaveExecuted::kYes;
-}
-
 TEST_CASE("calls wait for the constructor, then run in the order made") {
   ActorCluster cluster;
   const ClientId driver = cluster.connect();

@@ -34,10 +34,6 @@ struct Apart : ActorCluster {
   ActorId actor;
 };
 
-bool may_have_executed(const ErrorRef& error) {
-  return error->may_have_executed == ErrorInfo::MayHaveExecuted::kYes;
-}
-
 TEST_CASE("calls from another node run in order, and their results come back") {
   Apart apart;
   CHECK(apart.node_of_actor() == 2);

@@ -11,6 +11,10 @@
 
 namespace rayd::node::test {
 
+inline bool may_have_executed(const ErrorRef& error) {
+  return error->may_have_executed == ErrorInfo::MayHaveExecuted::kYes;
+}
+
 class ActorCluster : public Cluster {
  public:
   explicit ActorCluster(Config config = {});
