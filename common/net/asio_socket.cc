@@ -19,9 +19,13 @@ class AsioSocket final : public ReadySocket {
       : io_(io), socket_(io, socket.get()), state_(std::make_shared<State>()) {
     socket.release();  // the descriptor object has it
   }
-  ~AsioSocket() noexcept(false) override { state_->events = nullptr; }
+  ~AsioSocket() override { state_->events = nullptr; }
 
   int fd() const override { return const_cast<stream_descriptor&>(socket_).native_handle(); }
+  UniqueFd release() override {
+    state_->events = nullptr;
+    return UniqueFd(socket_.release());
+  }
   void set_events(Events* events) override { state_->events = events; }
 
   void ask_readable() override {
@@ -66,8 +70,12 @@ class AsioSocket final : public ReadySocket {
 
 }  // namespace
 
-kj::Own<ReadySocket> make_asio_socket(boost::asio::io_context& io, UniqueFd socket) {
-  return kj::heap<AsioSocket>(io, std::move(socket));
+std::unique_ptr<ReadySocket> make_asio_socket(boost::asio::io_context& io, UniqueFd socket) {
+  return std::make_unique<AsioSocket>(io, std::move(socket));
+}
+
+std::unique_ptr<ByteStream> attach_link(boost::asio::io_context& io, Link link) {
+  return make_link_stream(make_asio_socket(io, std::move(link.socket)), std::move(link.tls));
 }
 
 }  // namespace rayd

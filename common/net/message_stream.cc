@@ -2,7 +2,6 @@
 
 #include <capnp/serialize.h>
 #include <kj/debug.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <bit>
@@ -10,7 +9,6 @@
 #include <cstring>
 
 #include "common/net/rpc_errors.h"
-#include "common/net/socket_io.h"
 
 namespace rayd {
 namespace {
@@ -108,18 +106,19 @@ class SocketMessageStream::Write {
   std::vector<uint32_t> table_;
 };
 
-SocketMessageStream::SocketMessageStream(kj::Own<ReadySocket> socket, const StreamOptions& options)
-    : socket_(std::move(socket)), options_(options), reader_(options.limits) {
+SocketMessageStream::SocketMessageStream(std::unique_ptr<ByteStream> bytes,
+                                         const StreamOptions& options)
+    : bytes_(std::move(bytes)), options_(options), reader_(options.limits) {
   RAY_CHECK(options.limits.max_fds <= kMaxFdsPerMessage);
-  socket_->set_events(this);
+  bytes_->set_events(this);
 }
 
 SocketMessageStream::~SocketMessageStream() noexcept(false) {
   RAY_CHECK(read_ == nullptr && writes_.empty());
-  socket_->set_events(nullptr);
+  bytes_->set_events(nullptr);
   if (output_lost_ || output_.empty()) return;
   const iovec rest{output_.data() + output_sent_, output_.size() - output_sent_};
-  static_cast<void>(send(socket_->fd(), {&rest, 1}, {}));  // what the writer takes for sent
+  static_cast<void>(bytes_->send({&rest, 1}, {}));  // what the writer takes for sent
 }
 
 void SocketMessageStream::on_readable() { pump(ReceiveFirst::kYes); }
@@ -145,7 +144,7 @@ void SocketMessageStream::pump(ReceiveFirst receive) {
       return;
     }
     if (answer_read()) return;
-    if (!receive_now || receives == kReceivesInARow) return socket_->ask_readable();
+    if (!receive_now || receives == kReceivesInARow) return bytes_->ask_readable();
     receive_now = receive_some();
   }
 }
@@ -196,7 +195,7 @@ void SocketMessageStream::deliver(Frame frame) {
 /// Returns whether there may be more to receive at once.
 bool SocketMessageStream::receive_some() {
   const std::span<uint8_t> space = reader_.space();
-  Received received = receive(socket_->fd(), space, options_.limits.max_fds);
+  Received received = bytes_->receive(space, options_.limits.max_fds);
   more_is_likely_ = received.outcome == IoOutcome::kDone && received.bytes == space.size();
   switch (received.outcome) {
     case IoOutcome::kDone: reader_.on_received(received.bytes, std::move(received.fds)); break;
@@ -236,7 +235,7 @@ void SocketMessageStream::resume_reading() {
 void SocketMessageStream::end_reading(Status why) {
   ended_ = std::move(why);
   more_is_likely_ = false;
-  socket_->ask_flush();  // what waits for room gets its one try
+  bytes_->ask_flush();  // what waits for room gets its one try
 }
 
 // Writing ------------------------------------------------------------------------------------
@@ -251,7 +250,7 @@ kj::Promise<void> SocketMessageStream::writeMessage(kj::ArrayPtr<const int> fds,
              "a message with more descriptors than the limit", options_.limits.max_fds);
   if (output_lost_) return kj::READY_NOW;
   if (fds.size() == 0 && copy_to_output(segments)) {
-    socket_->ask_flush();
+    bytes_->ask_flush();
     return kj::READY_NOW;
   }
   return kj::newAdaptedPromise<void, Write>(*this, fds, segments);
@@ -264,9 +263,8 @@ kj::Promise<void> SocketMessageStream::writeMessages(kj::ArrayPtr<Segments> mess
 }
 
 kj::Maybe<int> SocketMessageStream::getSendBufferSize() {
-  int bytes = 0;
-  socklen_t length = sizeof(bytes);
-  if (::getsockopt(socket_->fd(), SOL_SOCKET, SO_SNDBUF, &bytes, &length) != 0) return nullptr;
+  const int bytes = bytes_->send_buffer_bytes();
+  if (bytes == 0) return nullptr;
   return bytes;
 }
 
@@ -292,7 +290,7 @@ bool SocketMessageStream::copy_to_output(Segments segments) {
 
 void SocketMessageStream::enqueue(Write& write) {
   writes_.push_back(&write);
-  socket_->ask_flush();
+  bytes_->ask_flush();
 }
 
 /// A writer that leaves in the middle of its message has cut the stream.
@@ -331,7 +329,7 @@ bool SocketMessageStream::flush_output() {
 
 bool SocketMessageStream::flush_write(Write& write) {
   if (write.pieces.empty()) {
-    ::shutdown(socket_->fd(), SHUT_WR);
+    bytes_->end_writing();
     output_lost_ = true;
     return true;
   }
@@ -355,11 +353,11 @@ bool SocketMessageStream::flush_write(Write& write) {
 
 bool SocketMessageStream::send_pieces(std::span<const iovec> pieces, std::span<const int> fds,
                                       size_t& sent) {
-  const Sent result = send(socket_->fd(), pieces, fds);
+  const Sent result = bytes_->send(pieces, fds);
   sent += result.bytes;
   if (result.outcome == IoOutcome::kDone) return true;
   if (result.outcome == IoOutcome::kWouldBlock && !ended_) {
-    socket_->ask_writable();
+    bytes_->ask_writable();
   } else if (result.error == EPIPE || result.error == ECONNRESET || ended_) {
     give_up_writing(std::nullopt);
   } else {
@@ -374,7 +372,7 @@ void SocketMessageStream::give_up_writing(std::optional<Error> why) {
   lost_why_ = std::move(why);
   output_ = {};
   output_sent_ = 0;
-  ::shutdown(socket_->fd(), SHUT_RDWR);
+  bytes_->give_up();
   for (Write* write : std::exchange(writes_, {})) write->fulfiller.fulfill();
   resume_reading();
 }

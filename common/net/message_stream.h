@@ -1,5 +1,5 @@
-// Cap'n Proto messages over a socket, with descriptors, as KJ promises: what the RPC system talks
-// through. It reads many messages with one system call and writes many with one.
+// Cap'n Proto messages over a stream of bytes, with descriptors, as KJ promises: what the RPC
+// system talks through. It reads many messages with one system call and writes many with one.
 //
 // Writing: a small message is copied to what the next flush sends, and its promise is ready at
 // once. When `copied_bytes` wait already, or descriptors go along, the promise is ready once the
@@ -10,18 +10,19 @@
 // writes get one try and never wait: nobody is there to make room. Writing to a peer that is gone
 // is no error of its own: reading tells it, after what the peer had still to say.
 //
-// One thread, that of the KJ loop and of the socket's. Promises must be dropped before the stream.
+// One thread, that of the KJ loop and of the stream's. Promises must be dropped before the stream.
 #pragma once
 
 #include <capnp/serialize-async.h>
 #include <sys/uio.h>
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/net/byte_stream.h"
 #include "common/net/frame_reader.h"
-#include "common/net/ready_socket.h"
 
 namespace rayd {
 
@@ -35,9 +36,9 @@ struct StreamOptions {
   WhilePeerIsSlow while_peer_is_slow = WhilePeerIsSlow::kKeepReading;
 };
 
-class SocketMessageStream final : public capnp::MessageStream, private ReadySocket::Events {
+class SocketMessageStream final : public capnp::MessageStream, private ByteStream::Events {
  public:
-  SocketMessageStream(kj::Own<ReadySocket> socket, const StreamOptions& options);
+  SocketMessageStream(std::unique_ptr<ByteStream> bytes, const StreamOptions& options);
   ~SocketMessageStream() noexcept(false);
   KJ_DISALLOW_COPY(SocketMessageStream);
 
@@ -86,7 +87,7 @@ class SocketMessageStream final : public capnp::MessageStream, private ReadySock
   bool send_pieces(std::span<const iovec> pieces, std::span<const int> fds, size_t& sent);
   void give_up_writing(std::optional<Error> why);
 
-  kj::Own<ReadySocket> socket_;
+  std::unique_ptr<ByteStream> bytes_;
   StreamOptions options_;
 
   FrameReader reader_;

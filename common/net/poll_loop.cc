@@ -34,6 +34,8 @@ class PollLoop::Port final : public kj::EventPort {
 
   bool wait() override {
     flush();
+    // A stream that tells what it had received already makes promises ready without any socket.
+    if (runnable_ || wants_flush()) return look(0).woken;
     if (const auto ready = spin()) return *ready;
     const auto sleep = timer_.timeoutToNextEvent(now(), kj::MILLISECONDS, kLongestSleepMs);
     int sleep_ms = -1;
@@ -53,6 +55,8 @@ class PollLoop::Port final : public kj::EventPort {
     static_cast<void>(!::write(woken_.get(), &one, sizeof(one)));  // full means woken already
   }
 
+  void setRunnable(bool runnable) override { runnable_ = runnable; }
+
   kj::Timer& timer() { return timer_; }
   void add(Socket& socket) { sockets_.push_back(&socket); }
   void remove(Socket& socket) { std::erase(sockets_, &socket); }
@@ -66,6 +70,7 @@ class PollLoop::Port final : public kj::EventPort {
   };
 
   void flush();
+  bool wants_flush() const;
   std::optional<bool> spin();
   Seen look(int timeout_ms);
   bool tell();
@@ -73,6 +78,7 @@ class PollLoop::Port final : public kj::EventPort {
   Duration spin_;
   kj::TimerImpl timer_;
   UniqueFd woken_;
+  bool runnable_ = false;
   std::vector<Socket*> sockets_;
   std::vector<Watch*> watches_;
   std::vector<pollfd> polled_;
@@ -81,15 +87,21 @@ class PollLoop::Port final : public kj::EventPort {
 class PollLoop::Socket final : public ReadySocket {
  public:
   Socket(Port& port, UniqueFd fd) : port_(port), fd_(std::move(fd)) { port_.add(*this); }
-  ~Socket() noexcept(false) override { port_.remove(*this); }
+  ~Socket() override { port_.remove(*this); }
 
   int fd() const override { return fd_.get(); }
+  UniqueFd release() override {
+    events_ = nullptr;
+    return std::move(fd_);
+  }
   void set_events(Events* events) override { events_ = events; }
   void ask_readable() override { asked_ |= POLLIN; }
   void ask_writable() override { asked_ |= POLLOUT; }
   void ask_flush() override { flush_asked_ = true; }
 
   short asked() const { return events_ == nullptr ? short{0} : asked_; }
+
+  bool wants_flush() const { return events_ != nullptr && flush_asked_; }
 
   void tell_flush() {
     if (events_ != nullptr && std::exchange(flush_asked_, false)) events_->on_flush();
@@ -131,6 +143,11 @@ class PollLoop::Watch {
 
 void PollLoop::Port::flush() {
   for (Socket* socket : sockets_) socket->tell_flush();
+}
+
+bool PollLoop::Port::wants_flush() const {
+  return std::any_of(sockets_.begin(), sockets_.end(),
+                     [](const Socket* socket) { return socket->wants_flush(); });
 }
 
 /// Looks without sleeping until the budget is used up; nothing when nothing came.
@@ -195,8 +212,8 @@ PollLoop::~PollLoop() = default;
 
 kj::WaitScope& PollLoop::wait_scope() { return scope_; }
 
-kj::Own<ReadySocket> PollLoop::add_socket(UniqueFd socket) {
-  return kj::heap<Socket>(*port_, std::move(socket));
+std::unique_ptr<ReadySocket> PollLoop::add_socket(UniqueFd socket) {
+  return std::make_unique<Socket>(*port_, std::move(socket));
 }
 
 kj::Promise<void> PollLoop::when_readable(int fd) {

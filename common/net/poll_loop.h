@@ -31,7 +31,7 @@ class PollLoop {
   PollLoop& operator=(const PollLoop&) = delete;
 
   kj::WaitScope& wait_scope();
-  kj::Own<ReadySocket> add_socket(UniqueFd socket);
+  std::unique_ptr<ReadySocket> add_socket(UniqueFd socket);
 
   /// Ready once the descriptor can be read, or has failed: for what is waited for beside answers,
   /// as a signalfd or a bell. The descriptor must stay open until then.

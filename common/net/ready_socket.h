@@ -5,6 +5,8 @@
 // The message stream above it does not know which. Everything happens on the loop's thread.
 #pragma once
 
+#include "common/base/unique_fd.h"
+
 namespace rayd {
 
 class ReadySocket {
@@ -20,9 +22,11 @@ class ReadySocket {
   };
 
   /// Closes the socket. No event is told afterwards.
-  virtual ~ReadySocket() noexcept(false) = default;
+  virtual ~ReadySocket() = default;
 
   virtual int fd() const = 0;
+  /// Takes the socket out of the loop, still open; no event is told afterwards.
+  virtual UniqueFd release() = 0;
   /// Must be called before anything is asked for; nullptr silences the socket.
   virtual void set_events(Events* events) = 0;
 

@@ -21,8 +21,8 @@ capnp::ReaderOptions reader_options(const FrameLimits& limits) {
 }  // namespace
 
 struct RpcClient::Connection {
-  Connection(kj::Own<ReadySocket> socket, const FrameLimits& limits)
-      : stream(std::move(socket),
+  Connection(std::unique_ptr<ByteStream> bytes, const FrameLimits& limits)
+      : stream(std::move(bytes),
                StreamOptions{limits, StreamOptions().copied_bytes, WhilePeerIsSlow::kKeepReading}),
         network(stream, limits.max_fds, capnp::rpc::twoparty::Side::CLIENT, reader_options(limits)),
         system(capnp::makeRpcClient(network)) {}
@@ -41,8 +41,16 @@ Result<std::unique_ptr<RpcClient>> RpcClient::connect(PollLoop& loop, const std:
 
 RpcClient::RpcClient(PollLoop& loop, UniqueFd connected, const RpcClientOptions& options)
     : loop_(loop),
-      connection_(
-          std::make_unique<Connection>(loop.add_socket(std::move(connected)), options.limits)) {}
+      connection_(std::make_unique<Connection>(
+          make_socket_stream(loop.add_socket(std::move(connected))), options.limits)) {}
+
+RpcClient::RpcClient(PollLoop& loop, std::unique_ptr<ByteStream> stream,
+                     const RpcClientOptions& options)
+    : loop_(loop) {
+  FrameLimits without_fds = options.limits;
+  without_fds.max_fds = 0;
+  connection_ = std::make_unique<Connection>(std::move(stream), without_fds);
+}
 
 RpcClient::~RpcClient() = default;
 

@@ -1,5 +1,5 @@
-// A client's connection to a daemon: Cap'n Proto RPC over a Unix socket for code that waits for
-// answers in its own thread. No KJ exception leaves it.
+// A client's connection to a daemon: Cap'n Proto RPC for code that waits for answers in its own
+// thread, over a Unix socket, or over a stream to a machine elsewhere. No KJ exception leaves it.
 //
 //   PollLoop loop;
 //   auto client = RpcClient::connect(loop, path);
@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "common/net/byte_stream.h"
 #include "common/net/frame_reader.h"
 #include "common/net/poll_loop.h"
 
@@ -38,6 +39,9 @@ class RpcClient {
                                                     const RpcClientOptions& options = {});
   /// Over a connected Unix socket.
   RpcClient(PollLoop& loop, UniqueFd connected, const RpcClientOptions& options = {});
+  /// Over a stream in the same loop; it carries no descriptors.
+  RpcClient(PollLoop& loop, std::unique_ptr<ByteStream> stream,
+            const RpcClientOptions& options = {});
   ~RpcClient();
   RpcClient(const RpcClient&) = delete;
   RpcClient& operator=(const RpcClient&) = delete;

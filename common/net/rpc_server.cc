@@ -29,10 +29,10 @@ constexpr size_t kMaxRefused = 16;  // peers who are being told no; more are clo
 constexpr auto kAcceptAgainAfter = std::chrono::milliseconds(100);
 
 struct Connection {
-  Connection(kj::Own<ReadySocket> socket, const RpcServerOptions& options,
+  Connection(std::unique_ptr<ByteStream> bytes, const RpcServerOptions& options,
              capnp::Capability::Client bootstrap)
-      : stream(std::move(socket), StreamOptions{options.limits, StreamOptions().copied_bytes,
-                                                WhilePeerIsSlow::kStopReading}),
+      : stream(std::move(bytes), StreamOptions{options.limits, StreamOptions().copied_bytes,
+                                               WhilePeerIsSlow::kStopReading}),
         network(stream, options.limits.max_fds, capnp::rpc::twoparty::Side::SERVER,
                 reader_options(options)),
         system(capnp::makeRpcServer(network, kj::mv(bootstrap))) {
@@ -63,6 +63,7 @@ class RpcServer::State final : private kj::TaskSet::ErrorHandler {
   Status listen(const std::string& path);
   void stop_listening();
   Result<ConnectionId> serve(UniqueFd socket);
+  ConnectionId serve(std::unique_ptr<ByteStream> stream, const PeerCredentials& peer);
   void end(ConnectionId id, const Status& why);
   size_t connection_count() const { return connections_.size() - refused_; }
 
@@ -78,6 +79,8 @@ class RpcServer::State final : private kj::TaskSet::ErrorHandler {
   void accept_failed(int error);
   void receive_peer(UniqueFd socket);
   ConnectionId add(UniqueFd socket, const PeerCredentials& peer, const Status& admitted);
+  ConnectionId add(std::unique_ptr<ByteStream> stream, const RpcServerOptions& options,
+                   const PeerCredentials& peer, const Status& admitted);
   capnp::Capability::Client bootstrap(ConnectionId id, const PeerCredentials& peer);
   void drop(ConnectionId id, std::optional<Status> why);
 
@@ -179,11 +182,24 @@ Result<ConnectionId> RpcServer::State::serve(UniqueFd socket) {
 
 ConnectionId RpcServer::State::add(UniqueFd socket, const PeerCredentials& peer,
                                    const Status& admitted) {
+  return add(make_socket_stream(make_asio_socket(io_, std::move(socket))), options_, peer,
+             admitted);
+}
+
+ConnectionId RpcServer::State::serve(std::unique_ptr<ByteStream> stream,
+                                     const PeerCredentials& peer) {
+  RpcServerOptions without_fds = options_;
+  without_fds.limits.max_fds = 0;
+  return add(std::move(stream), without_fds, peer, Status());
+}
+
+ConnectionId RpcServer::State::add(std::unique_ptr<ByteStream> stream,
+                                   const RpcServerOptions& options, const PeerCredentials& peer,
+                                   const Status& admitted) {
   const ConnectionId id{++last_id_};
   auto offered = admitted.ok() ? bootstrap(id, peer)
                                : capnp::Capability::Client(to_exception(admitted.error()));
-  auto connection = std::make_unique<Connection>(make_asio_socket(io_, std::move(socket)), options_,
-                                                 kj::mv(offered));
+  auto connection = std::make_unique<Connection>(std::move(stream), options, kj::mv(offered));
   tasks_.add(connection->network.onDisconnect().then([this, id]() { drop(id, std::nullopt); }));
   connections_.emplace(
       id, Entry{std::move(connection), admitted.ok() ? Admitted::kYes : Admitted::kNo});
@@ -239,6 +255,9 @@ Status RpcServer::listen(const std::string& path) { return state_->listen(path);
 void RpcServer::stop_listening() { state_->stop_listening(); }
 Result<ConnectionId> RpcServer::serve(UniqueFd connected) {
   return state_->serve(std::move(connected));
+}
+ConnectionId RpcServer::serve(std::unique_ptr<ByteStream> stream, const PeerCredentials& peer) {
+  return state_->serve(std::move(stream), peer);
 }
 void RpcServer::end(ConnectionId connection, const Status& why) { state_->end(connection, why); }
 size_t RpcServer::connection_count() const { return state_->connection_count(); }

@@ -1,6 +1,6 @@
 // The daemon's side of the control lane: listens on a Unix socket, lets in whom the policy has, and
-// serves Cap'n Proto RPC to each, with descriptors. Each connection gets a bootstrap capability of
-// its own and its end is told, once.
+// serves Cap'n Proto RPC to each, with descriptors; and, without, over streams from elsewhere. Each
+// connection gets a bootstrap capability of its own and its end is told, once.
 //
 // Bounds: max_connections (further ones wait in the kernel's queue), the limits of a message, the
 // words of calls not answered yet (then the peer is not read), and answers to a peer that does not
@@ -17,6 +17,7 @@
 
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "common/net/byte_stream.h"
 #include "common/net/frame_reader.h"
 #include "common/net/unix_socket.h"
 
@@ -73,6 +74,9 @@ class RpcServer {
 
   /// Serves a connected Unix socket that came another way. No policy: whoever made it may use it.
   Result<ConnectionId> serve(UniqueFd connected);
+  /// Serves a stream that came another way, to somebody admitted already, and whom on_connected is
+  /// told as `peer`. It carries no descriptors.
+  ConnectionId serve(std::unique_ptr<ByteStream> stream, const PeerCredentials& peer);
   /// Drops a connection soon, from outside of its own calls; on_ended is told why.
   void end(ConnectionId connection, const Status& why);
 

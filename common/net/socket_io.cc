@@ -96,4 +96,10 @@ Sent send(int socket, std::span<const iovec> pieces, std::span<const int> fds) {
   return sent;
 }
 
+int send_buffer_bytes(int socket) {
+  int bytes = 0;
+  socklen_t length = sizeof(bytes);
+  return ::getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, &length) == 0 ? bytes : 0;
+}
+
 }  // namespace rayd

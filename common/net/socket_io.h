@@ -44,4 +44,7 @@ struct Sent {
 /// Precondition: fds.size() <= kMaxFdsPerMessage; pieces are not empty and at most IOV_MAX.
 Sent send(int socket, std::span<const iovec> pieces, std::span<const int> fds);
 
+/// What the kernel keeps of what was sent; 0 when it does not say.
+int send_buffer_bytes(int socket);
+
 }  // namespace rayd

@@ -8,7 +8,6 @@
 // names.
 #pragma once
 
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -17,11 +16,6 @@
 #include "common/types/token.h"
 
 namespace rayd {
-
-struct TokenSecret {
-  std::array<uint8_t, 16> bytes{};
-  constexpr auto operator<=>(const TokenSecret&) const = default;
-};
 
 struct Token {
   KeyHash head;

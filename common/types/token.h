@@ -44,6 +44,12 @@ inline std::string to_string(TokenId token) {
   return text;
 }
 
+/// Chance from the system; only its holder has it.
+struct TokenSecret {
+  std::array<uint8_t, 16> bytes{};
+  constexpr auto operator<=>(const TokenSecret&) const = default;
+};
+
 /// SHA-256 of a token's secret. The secret is 128 bits of chance, so neither salt nor a slow hash
 /// would add anything: nobody can try secrets, and a row tells nothing of one.
 struct SecretHash {

@@ -42,7 +42,7 @@ kj::Array<capnp::word> flat_message(const std::string& text) {
 
 struct Stage {
   explicit Stage(const StreamOptions& options = {}) : peer(std::move(ends.right)) {
-    stream.emplace(make_asio_socket(io, std::move(ends.left)), options);
+    stream.emplace(make_socket_stream(make_asio_socket(io, std::move(ends.left))), options);
   }
 
   /// The text of the next message, "(end)" at the end in order, or the error.
@@ -160,7 +160,8 @@ TEST_CASE("the end inside of a message is an error, and so is what is no message
 
 TEST_CASE("descriptors arrive with the message they were sent with, in both directions") {
   Stage stage;
-  SocketMessageStream other(make_asio_socket(stage.io, std::move(stage.peer)), {});
+  SocketMessageStream other(make_socket_stream(make_asio_socket(stage.io, std::move(stage.peer))),
+                            {});
   const int before = open_fds();
   std::vector<kj::Promise<void>> writes;
   std::vector<UniqueFd> files;
