@@ -102,8 +102,8 @@ void fill(ToDaemon root, const KillActor& message) {
 void fill(ToDaemon root, const GetActor& message) {
   auto group = root.initGetActor();
   group.setRequest(message.request);
-  group.setName(message.name);
-  group.setNameSpace(message.name_space);
+  group.setName(as_text(message.name));
+  group.setNameSpace(as_text(message.name_space));
 }
 void fill(ToDaemon root, const RequestArena& message) {
   auto group = root.initRequestArena();
@@ -250,7 +250,9 @@ void fill(ToClientRoot root, const ArenaRefused& message) {
   group.setUsedBytes(message.used_bytes);
   group.setCapacityBytes(message.capacity_bytes);
 }
-void fill(ToClientRoot root, const SessionError& message) { root.setSessionError(message.message); }
+void fill(ToClientRoot root, const SessionError& message) {
+  root.setSessionError(as_text(message.message));
+}
 
 ClientAnswer read_client_answer(schema::ClientAnswer::Reader root) {
   switch (root.which()) {

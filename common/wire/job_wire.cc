@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "common/schema/job.capnp.h"
+#include "common/wire/values.h"
 
 namespace rayd::wire {
 
@@ -14,8 +15,8 @@ Bytes encode_job_parameters(const std::vector<JobParameter>& parameters) {
   auto list = builder.initRoot<schema::JobParameters>().initParameters(
       static_cast<unsigned>(parameters.size()));
   for (unsigned i = 0; i < list.size(); ++i) {
-    list[i].setName(parameters[i].name);
-    list[i].setValue(parameters[i].value);
+    list[i].setName(as_text(parameters[i].name));
+    list[i].setValue(as_text(parameters[i].value));
     if (!parameters[i].content) continue;
     const std::string& content = *parameters[i].content;
     list[i].getInput().setContent(

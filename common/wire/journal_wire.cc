@@ -14,14 +14,14 @@ namespace {
 
 void fill(schema::JobRow::Builder builder, const JobRow& row) {
   builder.setJob(row.job.value);
-  builder.setName(row.name);
-  builder.setWorkload(row.workload);
-  builder.setNameSpace(row.name_space);
+  builder.setName(as_text(row.name));
+  builder.setWorkload(as_text(row.workload));
+  builder.setNameSpace(as_text(row.name_space));
   builder.setState(static_cast<schema::JobState>(row.state));
   builder.setNode(row.node.value);
   builder.setAttempt(row.attempt);
   builder.setRetriesLeft(row.retries_left);
-  builder.setResultJson(row.result_json);
+  builder.setResultJson(as_text(row.result_json));
   if (row.error) write(builder.initError(), *row.error);
   builder.setSubmittedUnixMs(row.submitted_unix_ms);
   builder.setEndedUnixMs(row.ended_unix_ms);

@@ -24,8 +24,8 @@ OperationId read_operation(schema::Operation::Reader reader) {
 void write_view(schema::NodeView::Builder builder, const NodeView& view) {
   builder.setNode(view.node.value);
   builder.setVersion(view.version);
-  builder.setName(view.name);
-  builder.setAddress(view.address);
+  builder.setName(as_text(view.name));
+  builder.setAddress(as_text(view.address));
   write(builder.initTotal(), view.total);
   write(builder.initUsed(), view.used);
   write(builder.initLent(), view.lent);
@@ -33,8 +33,8 @@ void write_view(schema::NodeView::Builder builder, const NodeView& view) {
   auto labels = builder.initLabels(checked_count(view.labels.size()));
   unsigned i = 0;
   for (const auto& [name, value] : view.labels) {
-    labels[i].setName(name);
-    labels[i++].setValue(value);
+    labels[i].setName(as_text(name));
+    labels[i++].setValue(as_text(value));
   }
 }
 NodeView read_view(schema::NodeView::Reader reader) {
@@ -228,8 +228,8 @@ Unsubscribe read(schema::Unsubscribe::Reader reader) { return {read_actor(reader
 void fill(ToHead root, const FindActor& message, SentTemplates&) {
   auto builder = root.initFindActor();
   write_operation(builder.initOperation(), message.operation);
-  builder.setName(message.name);
-  builder.setNameSpace(message.name_space);
+  builder.setName(as_text(message.name));
+  builder.setNameSpace(as_text(message.name_space));
   builder.setJob(message.job.value);
 }
 FindActor read(schema::FindActor::Reader reader) {
@@ -241,8 +241,8 @@ void fill(ToHead root, const DriverConnected& message, SentTemplates&) {
   auto builder = root.initDriverConnected();
   write_operation(builder.initOperation(), message.operation);
   write(builder.initClient(), message.client);
-  builder.setName(message.name);
-  builder.setNameSpace(message.name_space);
+  builder.setName(as_text(message.name));
+  builder.setNameSpace(as_text(message.name_space));
 }
 DriverConnected read(schema::DriverConnected::Reader reader) {
   return {read_operation(reader.getOperation()), read_client(reader.getClient()),
@@ -351,7 +351,7 @@ void fill(ToNode root, const OperationReply& message, SentTemplates& templates) 
   if (message.error) write(builder.initError(), *message.error);
   write_info(builder.initActor(), message.actor, templates);
   builder.setJob(message.job.value);
-  builder.setNameSpace(message.name_space);
+  builder.setNameSpace(as_text(message.name_space));
 }
 OperationReply read(schema::OperationReply::Reader reader, ReceivedTemplates& templates) {
   return {read_operation(reader.getOperation()),

@@ -121,7 +121,9 @@ void read_peer_args(capnp::List<schema::PeerArg>::Reader list, std::vector<Arg>&
       continue;
     }
     args[i].reference = read_object(reader.getReference());
-    if (reader.hasValue()) values[i] = read_peer_value(reader.getValue());
+    // Nothing is known of a value of kind none, whatever else it says.
+    const auto value = reader.getValue();
+    if (value.which() != schema::PeerValue::NONE) values[i] = read_peer_value(value);
   }
 }
 

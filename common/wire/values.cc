@@ -6,8 +6,8 @@ namespace rayd::wire {
 namespace {
 
 void write_actor_options(schema::ActorOptions::Builder builder, const ActorOptions& options) {
-  builder.setName(options.name);
-  builder.setNameSpace(options.name_space);
+  builder.setName(as_text(options.name));
+  builder.setNameSpace(as_text(options.name_space));
   builder.setLifetime(static_cast<uint8_t>(options.lifetime));
   builder.setMaxRestarts(options.max_restarts);
   builder.setMaxTaskRetries(options.max_task_retries);
@@ -38,9 +38,9 @@ void write(schema::Error::Builder builder, const ErrorInfo& error) {
   builder.setAttempt(error.attempt);
   builder.setNode(error.node.value);
   builder.setMayHaveExecuted(error.may_have_executed == ErrorInfo::MayHaveExecuted::kYes);
-  builder.setRemoteType(error.remote_type);
-  builder.setMessage(error.message);
-  builder.setFunction(error.function);
+  builder.setRemoteType(as_text(error.remote_type));
+  builder.setMessage(as_text(error.message));
+  builder.setFunction(as_text(error.function));
   write(builder.initTask(), error.task);
   write(builder.initActor(), error.actor);
 }
@@ -124,24 +124,35 @@ void write(schema::Resources::Builder builder, const ResourceSet& resources) {
   if (resources.custom.empty()) return;
   auto custom = builder.initCustom(static_cast<unsigned>(resources.custom.size()));
   for (unsigned i = 0; i < custom.size(); ++i) {
-    custom[i].setName(resources.custom[i].first);
+    custom[i].setName(as_text(resources.custom[i].first));
     custom[i].setQuantity(resources.custom[i].second);
   }
 }
 
+namespace {
+
+int64_t checked_quantity(int64_t quantity) {
+  if (quantity < 0) throw Malformed{"a negative resource quantity"};
+  if (quantity > kMaxQuantity) throw Malformed{"a resource quantity that no machine has"};
+  return quantity;
+}
+
+}  // namespace
+
 ResourceSet read_resources(schema::Resources::Reader reader) {
   ResourceSet resources;
-  resources.cpu = reader.getCpu();
-  resources.gpu = reader.getGpu();
-  resources.memory_bytes = reader.getMemoryBytes();
-  if (resources.cpu < 0 || resources.gpu < 0 || resources.memory_bytes < 0) {
-    throw Malformed{"a negative resource quantity"};
-  }
+  resources.cpu = checked_quantity(reader.getCpu());
+  resources.gpu = checked_quantity(reader.getGpu());
+  resources.memory_bytes = checked_quantity(reader.getMemoryBytes());
+  auto& custom = resources.custom;
   for (const auto entry : reader.getCustom()) {
-    if (entry.getQuantity() < 0) throw Malformed{"a negative resource quantity"};
-    ResourceSet one;
-    one.custom.emplace_back(text_of(entry.getName()), entry.getQuantity());
-    if (entry.getQuantity() > 0) resources.add(one);
+    if (checked_quantity(entry.getQuantity()) == 0) continue;
+    custom.emplace_back(text_of(entry.getName()), entry.getQuantity());
+  }
+  std::sort(custom.begin(), custom.end());
+  const auto has_same_name = [](const auto& a, const auto& b) { return a.first == b.first; };
+  if (std::adjacent_find(custom.begin(), custom.end(), has_same_name) != custom.end()) {
+    throw Malformed{"a resource twice"};
   }
   return resources;
 }
@@ -152,10 +163,10 @@ void write(schema::CallTemplate::Builder builder, const CallTemplate& call) {
   builder.setMaxRetries(call.max_retries);
   builder.setRetryExceptions(call.retry_exceptions == RetryExceptions::kYes);
   if (call.function.image != ImageHash{}) builder.setImage(data_of(call.function.image.bytes));
-  builder.setFunctionName(call.function.name);
-  builder.setFunctionType(call.function.type);
-  builder.setDisplayName(call.display_name);
-  builder.setNameSpace(call.name_space);
+  builder.setFunctionName(as_text(call.function.name));
+  builder.setFunctionType(as_text(call.function.type));
+  builder.setDisplayName(as_text(call.display_name));
+  builder.setNameSpace(as_text(call.name_space));
   write(builder.initDemand(), call.demand);
   if (call.kind == CallTemplate::Kind::kActorCreation) {
     write_actor_options(builder.initActor(), call.actor);
@@ -163,8 +174,8 @@ void write(schema::CallTemplate::Builder builder, const CallTemplate& call) {
   if (call.environment.empty()) return;
   auto environment = builder.initEnvironment(static_cast<unsigned>(call.environment.size()));
   for (unsigned i = 0; i < environment.size(); ++i) {
-    environment[i].setName(call.environment[i].first);
-    environment[i].setValue(call.environment[i].second);
+    environment[i].setName(as_text(call.environment[i].first));
+    environment[i].setValue(as_text(call.environment[i].second));
   }
 }
 

@@ -1,8 +1,9 @@
-// Reading and writing the words of value.capnp. Internal to common/wire: it includes generated
-// code.
+// Reading and writing the words of value.capnp. Internal to common/wire: it
+// includes generated code.
 //
-// Readers throw Malformed for what the schema cannot say (an unknown enum, a wrong length); the
-// decoders turn that and Cap'n Proto's own exceptions into kCorrupt.
+// Readers throw Malformed for what the schema cannot say (an unknown enum, a
+// wrong length); the decoders turn that and Cap'n Proto's own exceptions into
+// kCorrupt.
 #pragma once
 
 #include <string>
@@ -16,7 +17,8 @@ struct Malformed {
   std::string what;
 };
 
-/// From a number of the schema, an enumerant or plain: both begin at 0 and have the same order.
+/// From a number of the schema, an enumerant or plain: both begin at 0 and have
+/// the same order.
 template <class Enum, class Number>
 Enum read_enum(Number value, Enum last, const char* what) {
   const auto number = static_cast<unsigned>(value);
@@ -44,6 +46,9 @@ ErrorRef read_error(schema::Error::Reader reader);
 void write(schema::Value::Builder builder, const Value& value);
 Value read_value(schema::Value::Reader reader);
 
+/// Sums of what many ask for stay within 64 bits.
+inline constexpr int64_t kMaxQuantity = int64_t{1} << 56;
+
 void write(schema::Resources::Builder builder, const ResourceSet& resources);
 ResourceSet read_resources(schema::Resources::Reader reader);
 
@@ -61,6 +66,8 @@ std::vector<ObjectId> read_object_ids(capnp::List<schema::Id>::Reader reader);
 
 inline ByteSpan bytes_of(capnp::Data::Reader data) { return {data.begin(), data.size()}; }
 inline capnp::Data::Reader data_of(ByteSpan span) { return {span.data(), span.size()}; }
+/// Whole, whatever is in it: a std::string given to a setter would end at its first zero byte.
+inline capnp::Text::Reader as_text(const std::string& text) { return {text.data(), text.size()}; }
 inline std::string text_of(capnp::Text::Reader text) { return {text.begin(), text.size()}; }
 
 }  // namespace rayd::wire

@@ -260,6 +260,31 @@ TEST_CASE("ids that name nothing are refused") {
   CHECK(refusal_of(message) == "an argument without a value");
 }
 
+TEST_CASE("a resource named twice, or more of one than any machine has, is refused") {
+  CallTemplate call;
+  call.demand.custom = {{"disk", kUnit}, {"disk", kUnit}};
+  CHECK(refusal_of(assign(std::make_shared<CallTemplate>(call))) == "a resource twice");
+  call.demand = {};
+  call.demand.memory_bytes = (int64_t{1} << 56) + 1;
+  CHECK(refusal_of(assign(std::make_shared<CallTemplate>(call))) ==
+        "a resource quantity that no machine has");
+  call.demand.memory_bytes = -1;
+  CHECK(refusal_of(assign(std::make_shared<CallTemplate>(call))) == "a negative resource quantity");
+}
+
+TEST_CASE("a text with a zero byte inside reads back whole") {
+  Direction direction;
+  const std::string text{"before\0after", 12};
+  CHECK(name_in(direction.round_trip(assign(named(text)))) == text);
+  AttemptFailed failed;
+  failed.task = TaskId::make({1, 7}, 99);
+  auto cause = std::make_shared<ErrorInfo>();
+  cause->message = text;
+  failed.cause = cause;
+  const auto back = std::get<AttemptFailed>(direction.round_trip(PeerMessage{failed}));
+  CHECK(back.cause->message == text);
+}
+
 TEST_CASE("a place in a store does not travel, and what is known of a reference may be left out") {
   Direction direction;
   Assign message = std::get<Assign>(assign(named("f")));
