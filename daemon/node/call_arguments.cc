@@ -3,6 +3,13 @@
 #include "daemon/node/tasks_references.h"
 
 namespace rayd::node {
+namespace {
+
+// What a message brings of inline values. Without a bound a call with many arguments is longer than
+// any message, and holds up all behind it.
+constexpr size_t kMaxKnownBytes = size_t{1} << 20;
+
+}  // namespace
 
 std::string fault_in_arguments(const Objects& objects, ClientId client,
                                const std::vector<Arg>& args) {
@@ -22,10 +29,13 @@ std::string fault_in_arguments(const Objects& objects, ClientId client,
 
 std::vector<Value> values_for_others(const Objects& objects, const std::vector<Arg>& args) {
   std::vector<Value> values(args.size());
+  size_t known_bytes = 0;
   for (size_t i = 0; i < args.size(); ++i) {
     if (!args[i].is_reference()) continue;
     const Value* value = objects.peek(args[i].reference);
     if (value == nullptr) continue;
+    if (is_inline(*value) && known_bytes + value->bytes.size() > kMaxKnownBytes) continue;
+    known_bytes += value->bytes.size();
     values[i] = *value;
     values[i].extent = {};
     if (!is_inline(*value)) values[i].contains.clear();

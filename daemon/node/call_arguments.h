@@ -14,7 +14,8 @@ std::string fault_in_arguments(const Objects& objects, ClientId client,
                                const std::vector<Arg>& args);
 
 /// Parallel to the arguments: of a reference what is known of its value, without places that mean
-/// nothing elsewhere. Inline values bring what they contain; stored ones when they are opened.
+/// nothing elsewhere. Inline values bring what they contain; stored ones when they are opened. Of
+/// inline values a mebibyte is told; the others are fetched from their owners.
 std::vector<Value> values_for_others(const Objects& objects, const std::vector<Arg>& args);
 
 /// Every reference that a message with these arguments and values names.

@@ -1,4 +1,6 @@
 // Owners and assignees on different nodes: placement, refusal, moves, deaths, lineage.
+#include <algorithm>
+
 #include "tests/unit/catch.h"
 #include "tests/unit/daemon/node_fixture.h"
 
@@ -61,6 +63,40 @@ TEST_CASE("what this node has no CPU for runs on another that has, and its resul
   CHECK(text(cluster.answer(owner.client, there.object(1))) == "there");
   cluster.done(*first);
   cluster.release(owner.client, inner);
+  cluster.release(owner.client, here.object(1));
+  cluster.release(owner.client, there.object(1));
+  check_at_rest(cluster, 2);
+}
+
+TEST_CASE("of many small arguments a part travels with the call, and the rest is fetched") {
+  Cluster cluster{{.nodes = 2, .cpus = 1}};
+  Owner owner{cluster};
+  constexpr size_t kCount = 1'100;  // of 1,000 bytes each: more than 1 MiB
+  const auto text_of = [](size_t i) { return std::string(1'000, static_cast<char>('a' + i % 26)); };
+  std::vector<Arg> args;
+  for (size_t i = 0; i < kCount; ++i) {
+    const TaskId maker = owner.submit();
+    FakeWorker* worker = cluster.claim(maker);
+    REQUIRE(worker != nullptr);
+    cluster.done(*worker, text_of(i));
+    args.push_back(by_reference(maker.object(1)));
+  }
+  const TaskId here = owner.submit();
+  const TaskId there = owner.submit(args);
+  FakeWorker* first = cluster.claim(here);
+  FakeWorker* second = cluster.claim(there);
+  REQUIRE(second != nullptr);
+  REQUIRE(second->id.node == 2);
+  const std::vector<Value>& values = second->running.front().args;
+  REQUIRE(values.size() == kCount);
+  for (size_t i = 0; i < kCount; ++i) CHECK(values[i].bytes.text() == text_of(i));
+  const auto objects = cluster.snapshot(2).objects;
+  CHECK(std::count_if(objects.begin(), objects.end(), [](const ObjectSnapshot& object) {
+          return object.kind == Value::Kind::kInline;
+        }) == kCount - (size_t{1} << 20) / 1'000);
+  cluster.done(*first);
+  cluster.done(*second);
+  for (const Arg& arg : args) cluster.release(owner.client, arg.reference);
   cluster.release(owner.client, here.object(1));
   cluster.release(owner.client, there.object(1));
   check_at_rest(cluster, 2);
