@@ -21,8 +21,8 @@ namespace {
 using boost::asio::posix::stream_descriptor;
 using Slot = StrangerSlots::Slot;
 
-constexpr int kAcceptsInARow = 64;
-constexpr auto kAcceptAgainAfter = std::chrono::milliseconds(100);
+constexpr int kStrangersInARow = 64;
+constexpr auto kTakeAgainAfter = std::chrono::milliseconds(100);
 
 bool is_of_the_moment(int error) {
   // What a connection that failed before it was taken leaves behind (accept(2)).
@@ -250,7 +250,7 @@ void Listener::State::accept_when_ready(const std::shared_ptr<Door>& door) {
 }
 
 void Listener::State::accept_some(const std::shared_ptr<Door>& door) {
-  for (int accepts = 0; accepts < kAcceptsInARow; ++accepts) {
+  for (int accepts = 0; accepts < kStrangersInARow; ++accepts) {
     if (arrivals_ == nullptr || !door->acceptor.is_open()) return;
     SocketAddress from;
     from.length = sizeof(from.storage);
@@ -272,7 +272,7 @@ void Listener::State::accept_some(const std::shared_ptr<Door>& door) {
 /// Trying at once would spin: the connection that cannot be taken keeps the acceptor readable.
 void Listener::State::accept_failed(int error) {
   pausing_ = true;
-  accept_again_.expires_after(kAcceptAgainAfter);
+  accept_again_.expires_after(kTakeAgainAfter);
   accept_again_.async_wait([weak = weak_from_this()](const boost::system::error_code&) {
     const auto self = weak.lock();
     if (self == nullptr) return;

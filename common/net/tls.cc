@@ -27,8 +27,9 @@ constexpr long kMaxCertificateBytes = 4 * 1024;  // ours have about 300
 struct TlsSocket {
   int fd = -1;
   uint64_t received = 0;
-  bool ended = false;  // the peer's side
-  int broken = 0;      // errno
+  bool ended = false;        // the peer's side
+  bool was_emptied = false;  // the last read found less than it had room for
+  int broken = 0;            // errno
   std::vector<uint8_t> kept;
   size_t kept_sent = 0;
 
@@ -68,6 +69,7 @@ int bio_read(BIO* bio, char* space, int size) {
   do {
     got = ::recv(socket.fd, space, static_cast<size_t>(size), MSG_DONTWAIT);
   } while (got < 0 && errno == EINTR);
+  socket.was_emptied = got < size;
   if (got > 0) {
     socket.received += static_cast<uint64_t>(got);
   } else if (got == 0) {
@@ -269,7 +271,10 @@ Received TlsSession::receive(std::span<uint8_t> space) {
         SSL_read_ex(state.ssl, space.data() + received.bytes, space.size() - received.bytes, &got);
     if (done == 1) {
       received.bytes += got;
-      continue;
+      // The system call that would only say that there is no more is worth being saved.
+      if (!state.socket.was_emptied || SSL_has_pending(state.ssl) == 1) continue;
+      state.read_all = true;
+      return received;
     }
     const int reason = SSL_get_error(state.ssl, done);
     if (reason == SSL_ERROR_WANT_READ) {

@@ -47,7 +47,10 @@ class TlsStream final : public ByteStream, private ReadySocket::Events {
 
   Received receive(std::span<uint8_t> space, uint32_t max_fds) override {
     RAY_CHECK(!space.empty() && max_fds == 0);
-    return session_->receive(space);
+    Received received = session_->receive(space);
+    // Reading may have made the session answer the peer's.
+    if (session_->has_output()) socket_->ask_writable();
+    return received;
   }
   Sent send(std::span<const iovec> pieces, std::span<const int> fds) override {
     RAY_CHECK(fds.empty());

@@ -41,7 +41,7 @@ std::string read_text(capnp::Text::Reader text, size_t most) {
   return read;
 }
 
-void write(schema::ProtocolRange::Builder builder, ProtocolRange range) {
+void write_range(schema::ProtocolRange::Builder builder, ProtocolRange range) {
   builder.setMin(range.min);
   builder.setMax(range.max);
 }
@@ -52,7 +52,7 @@ ProtocolRange read_range(schema::ProtocolRange::Reader reader) {
   return range;
 }
 
-void write(schema::SessionPoint::Builder builder, const SessionPoint& point) {
+void write_point(schema::SessionPoint::Builder builder, const SessionPoint& point) {
   builder.setSession(point.session);
   builder.setReceived(point.received);
 }
@@ -164,7 +164,7 @@ HelloAnswer read_answer(schema::HelloAnswer::Reader reader) {
 
 Bytes encode(const Hello& hello) {
   return encode_message<schema::Hello>([&](schema::Hello::Builder builder) {
-    write(builder.initProtocols(), hello.protocols);
+    write_range(builder.initProtocols(), hello.protocols);
     builder.setProgram(clean(hello.program, kMaxProgramBytes));
     builder.setLane(static_cast<schema::Hello::Lane>(hello.lane));
     if (hello.token) {
@@ -176,7 +176,7 @@ Bytes encode(const Hello& hello) {
     }
     builder.setCluster(cluster_data(hello.cluster));
     builder.setNode(hello.node.value);
-    write(builder.initResume(), hello.resume);
+    write_point(builder.initResume(), hello.resume);
     builder.setPlainBulk(hello.plain_bulk == PlainBulk::kYes);
   });
 }
@@ -191,7 +191,7 @@ Bytes encode(const HelloAnswer& answer) {
       to.setNode(accepted->node.value);
       to.setAnswerer(accepted->answerer.value);
       to.setEpoch(accepted->epoch);
-      write(to.initResume(), accepted->resume);
+      write_point(to.initResume(), accepted->resume);
       to.setPlainBulk(accepted->plain_bulk == PlainBulk::kYes);
       return;
     }
@@ -199,7 +199,7 @@ Bytes encode(const HelloAnswer& answer) {
     auto to = builder.initRefused();
     to.setReason(static_cast<schema::HelloAnswer::Reason>(refused.reason));
     to.setText(clean(refused.text, kMaxRefusalBytes));
-    write(to.initProtocols(), refused.protocols);
+    write_range(to.initProtocols(), refused.protocols);
     to.setRefuser(clean(refused.program, kMaxProgramBytes));
   });
 }

@@ -1,6 +1,7 @@
 // A head on a TCP port, its members, and strangers.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <boost/asio/io_context.hpp>
 
@@ -244,6 +245,27 @@ TEST_CASE("a thousand idle connections do not keep a member out, and are one lin
   CHECK(open <= StrangerLimits().per_source);
   idle.clear();
   head.wait_for_in_flight(0);
+}
+
+TEST_CASE("a head without a descriptor to spare says so, and goes on when it has one") {
+  TestHead head;
+  const Machine node;
+  head.add_member(node.identity.hash());
+  const auto address = resolve(head.address(), ResolveFor::kConnecting);
+  REQUIRE(address.ok());
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  // The lowest free number: with the limit above it, nobody gets another.
+  const UniqueFd last(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit none_left = before;
+  none_left.rlim_cur = static_cast<rlim_t>(last.get()) + 1;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none_left) == 0);
+  const int connected = ::connect(last.get(), address->front().get(), address->front().length);
+  const Error error = head.wait_for_accept_failed();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(connected == 0);
+  CHECK(error.message.find("cannot take a connection") != std::string::npos);
+  must_connect(dial(node, head, hello_of(Lane::kPeer)));
 }
 
 TEST_CASE("nobody listens: the address is named, and it does not take long") {

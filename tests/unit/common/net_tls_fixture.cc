@@ -12,6 +12,7 @@
 #include <chrono>
 #include <future>
 #include <list>
+#include <optional>
 #include <set>
 
 #include "common/net/asio_socket.h"
@@ -167,6 +168,11 @@ class TestHead::Inside final : private Arrivals, private RpcConnections {
       changed_.wait(lock);
     }
   }
+  Error wait_for_accept_failed() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return accept_failed_.has_value(); });
+    return *accept_failed_;
+  }
   std::vector<TurnedAway> turned_away() {
     const std::lock_guard lock(mutex_);
     return turned_away_;
@@ -240,7 +246,11 @@ class TestHead::Inside final : private Arrivals, private RpcConnections {
     turned_away_.push_back(line);
     changed_.notify_all();
   }
-  void on_accept_failed(const Error& why) override { must(why); }
+  void on_accept_failed(const Error& why) override {
+    const std::lock_guard lock(mutex_);
+    accept_failed_ = why;
+    changed_.notify_all();
+  }
 
   capnp::Capability::Client on_connected(ConnectionId, const PeerCredentials&) override {
     return make_echo([] {});
@@ -255,6 +265,7 @@ class TestHead::Inside final : private Arrivals, private RpcConnections {
   std::condition_variable changed_;
   std::vector<TurnedAway> turned_away_;
   size_t told_ = 0;
+  std::optional<Error> accept_failed_;
   std::thread thread_;
 };
 
@@ -294,6 +305,7 @@ std::vector<TurnedAway> TestHead::turned_away() const { return inside_->turned_a
 TurnedAway TestHead::wait_for_turned_away(const std::string& part) {
   return inside_->wait_for_turned_away(part);
 }
+Error TestHead::wait_for_accept_failed() { return inside_->wait_for_accept_failed(); }
 uint64_t TestHead::arrivals() const {
   return inside_->run_inside([](Inside& in) { return in.arrivals; });
 }

@@ -87,6 +87,8 @@ class TestHead {
   std::vector<TurnedAway> turned_away() const;
   TurnedAway wait_for_turned_away(const std::string& part);
   uint64_t arrivals() const;
+  /// Waits until taking a connection has failed.
+  Error wait_for_accept_failed();
 
  private:
   class Inside;
