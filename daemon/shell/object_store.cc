@@ -10,7 +10,7 @@ namespace rayd::shell {
 namespace {
 
 template <class T>
-T value_or_throw(Result<T> result) {
+T made_or_throw(Result<T> result) {
   if (!result) throw std::runtime_error{"object store: " + result.error().message};
   return std::move(result).value();
 }
@@ -18,9 +18,9 @@ T value_or_throw(Result<T> result) {
 }  // namespace
 
 ObjectStore::ObjectStore(uint64_t virtual_bytes)
-    : segment_(value_or_throw(shm::Segment::create(virtual_bytes))),
-      everything_(value_or_throw(shm::Mapping::map(segment_.writable_fd(), {0, segment_.size()},
-                                                   shm::Access::kReadWrite))) {}
+    : segment_(made_or_throw(shm::Segment::create(virtual_bytes))),
+      everything_(made_or_throw(shm::Mapping::map(segment_.writable_fd(), {0, segment_.size()},
+                                                  shm::Access::kReadWrite))) {}
 
 Result<shm::UniqueFd> ObjectStore::writable_fd() const {
   const int copy = fcntl(segment_.writable_fd(), F_DUPFD_CLOEXEC, 0);
