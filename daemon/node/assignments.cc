@@ -74,6 +74,7 @@ void Assignments::on_peer(NodeContext& context, NodeId from, Assign&& message) {
   const ResourceSet& demand = message.call->demand;
   if (!demand.is_zero() && !room().covers(demand)) {
     drop_all();
+    has_refused_ = true;
     parts_.core.send(context, from,
                      Refused{message.task, message.attempt, parts_.workers.view_version()});
     return;

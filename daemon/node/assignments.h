@@ -184,6 +184,7 @@ class Assignments {
   std::vector<ShapeId> active_;    // shapes with busy workers
   uint32_t queued_ = 0;
   ResourceSet promised_;          // demands of what is accepted and in no slot
+  bool has_refused_ = false;      // for the lack of room, since the view was renewed
   std::optional<Time> deadline_;  // when a line may be overtaken
   bool is_dispatching_ = false;
 };

@@ -261,6 +261,9 @@ void Assignments::fulfil_promise(Attempt& attempt) {
   if (!attempt.is_promised) return;
   attempt.is_promised = false;
   promised_.subtract(attempt.call->demand);
+  // Promised room is in no view, so nobody would hear that it is back.
+  if (has_refused_) parts_.workers.renew_view();
+  has_refused_ = false;
 }
 
 ResourceSet Assignments::room() const {

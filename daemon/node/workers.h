@@ -57,6 +57,7 @@ class Workers {
   bool is_feasible(const ResourceSet& demand) const { return ledger_.total().covers(demand); }
   NodeView view() const;
   uint64_t view_version() const { return ledger_.version(); }
+  void renew_view() { ledger_.note_change(); }
   void on_job_ended(NodeContext& context, JobId job);
   void on_tick(NodeContext& context);
   std::optional<Time> next_deadline() const;

@@ -19,6 +19,8 @@ class Ledger {
   /// total − granted + lent: may be negative while a lender has resumed.
   const ResourceSet& free() const { return free_; }
   uint64_t version() const { return version_; }
+  /// What this node can take has changed in another way.
+  void note_change() { ++version_; }
 
   bool fits(const ResourceSet& demand) const { return demand.is_zero() || free_.covers(demand); }
   /// Without what is lent: for those who will not give it back soon.

@@ -121,6 +121,29 @@ TEST_CASE("two owners that choose the same room: one is refused, free of charge"
   CHECK(cluster.snapshot(1).tasks.empty());
 }
 
+TEST_CASE("a node that has refused renews its view when room that it had promised is back") {
+  Cluster cluster{{.nodes = 2, .cpus = 1}};
+  cluster.disconnect(1);  // the argument's value never comes
+  const ClientId client{1, 98};
+  const ObjectId argument = TaskId::make(client, 1).object(0);
+  Assign pulling;
+  pulling.task = TaskId::make(client, 2);
+  pulling.attempt = 1;
+  pulling.call = std::make_shared<CallTemplate>(call_of("f"));
+  Assign refused = pulling;
+  refused.task = TaskId::make(client, 3);
+  pulling.args = {by_reference(argument)};
+  pulling.values.resize(1);
+  pulling.transfer.references = {argument};
+  cluster.tell(2, FromPeer{NodeId{1}, pulling});
+  cluster.tell(2, FromPeer{NodeId{1}, refused});
+  REQUIRE(cluster.snapshot(2).attempts.size() == 1);
+  const uint64_t version = cluster.snapshot(2).view.version;
+  cluster.tell(2, FromPeer{NodeId{1}, Revoke{pulling.task, 1, RevokeReason::kCancel}});
+  CHECK(cluster.snapshot(2).attempts.empty());
+  CHECK(cluster.snapshot(2).view.version > version);
+}
+
 TEST_CASE("tasks wait for the one node that could run them, and go there when it has room") {
   Cluster cluster{{.nodes = 2, .cpus = 1, .gpus_of_last = 1}};
   const ClientId client = cluster.connect(1);
