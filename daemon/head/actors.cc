@@ -118,7 +118,9 @@ void Actors::on_create(HeadContext& context, NodeId from, CreateActorRow&& messa
   info.job = message.job;
   const ActorOptions& options = info.creation->actor;
   if (!options.name.empty()) {
-    actor.name = {options.name_space, options.name};
+    // That of its job, which an earlier head may have known.
+    actor.name = {options.name_space.empty() ? info.creation->name_space : options.name_space,
+                  options.name};
     if (actor.name.first.empty()) actor.name.first = parts_.jobs.name_space_of(info.job);
     const auto [it, is_free] = names_.try_emplace(actor.name, message.actor);
     if (!is_free) {

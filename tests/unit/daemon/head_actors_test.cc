@@ -299,6 +299,20 @@ TEST_CASE("a name is found in its namespace while its actor lives") {
   CHECK(cluster.find("c") == next);
 }
 
+TEST_CASE("a name is in its creator's namespace also when the job is one of an earlier head") {
+  Cluster cluster;
+  CreateActorRow row;
+  row.actor = ActorId::of(TaskId::make(cluster.driver, 50));
+  row.operation = {ClientId{cluster.home.value, 0}, 50};
+  auto creation = std::make_shared<CallTemplate>();
+  creation->name_space = "old";
+  creation->actor = named("counter", Lifetime::kDetached);
+  row.creation = creation;
+  row.job = JobId{77};
+  cluster.from(cluster.home, row);
+  CHECK(cluster.find("counter", "old") == row.actor);
+}
+
 TEST_CASE("a taken name makes the second actor dead, unless it takes the one that exists") {
   Cluster cluster;
   const ActorId first = cluster.create(named("c"));
