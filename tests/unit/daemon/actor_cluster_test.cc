@@ -241,5 +241,20 @@ TEST_CASE("the creator's node dies: its actors end, and callers elsewhere hear o
   CHECK(cluster.state(actor) == ActorState::kDead);
 }
 
+TEST_CASE("a cancel spares what the call before it submitted, whose Done is still in the ring") {
+  ActorCluster cluster;
+  const ClientId driver = cluster.connect();
+  const ActorId actor = cluster.create(driver);
+  FakeWorker& worker = cluster.construct(actor);
+  const TaskId first = cluster.call(driver, actor);
+  const TaskId second = cluster.call(driver, actor);
+  REQUIRE(cluster.claim(worker)->task == first);
+  const TaskId child = cluster.submit(worker.id, cluster.define(worker.id, call_of("g")));
+  REQUIRE(cluster.claim(worker)->task == second);
+  cluster.cancel(driver, second);
+  CHECK(worker.is_cancelled);
+  CHECK(cluster.task(child) != nullptr);
+}
+
 }  // namespace
 }  // namespace rayd::node::test
