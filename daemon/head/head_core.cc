@@ -67,7 +67,7 @@ void HeadCore::load(JournalRow&& row) {
                      state.modules[r.name] = std::move(r);
                  },
                  [&](ActorRow& r) { state.actors.load(std::move(r)); },
-                 [](JobRow&) {},  // a job ends with the head's process: its nodes end what is left
+                 [&](JobRow& r) { state.jobs.load(std::move(r)); },
              },
              row);
 }
@@ -77,6 +77,7 @@ void HeadCore::begin_epoch(HeadContext& context) {
   ++state.membership.epoch;
   state.outbox.append(context, state.membership);
   state.actors.begin_epoch(context);
+  state.jobs.begin_epoch(context);
   state.nodes.begin_epoch(context);
 }
 

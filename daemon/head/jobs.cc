@@ -15,6 +15,32 @@ JobId job_of(TaskId root) { return JobId{root.client().serial}; }
 
 }  // namespace
 
+// ---- the journal --------------------------------------------------------------------------------
+
+void Jobs::load(JobRow&& row) {
+  const JobId id = row.job;
+  const bool is_nothing = row.driver == ClientId{} && row.workload.empty();
+  if (is_nothing) {
+    jobs_.erase(id);
+    return;
+  }
+  jobs_[id].row = std::move(row);
+}
+
+void Jobs::begin_epoch(HeadContext& context) {
+  std::vector<JobId> lost;
+  for (const auto& [id, job] : jobs_) {
+    if (job.row.state > JobState::kRunning)
+      ended_.push_back(id);
+    else if (job.row.driver != ClientId{})
+      drivers_[job.row.driver] = id;
+    else
+      lost.push_back(id);
+  }
+  const ErrorRef cause = make_error(ErrorCode::kNodeDied, "the head that ran it has ended");
+  for (const JobId id : lost) end(context, jobs_.at(id), JobState::kFailed, cause);
+}
+
 // ---- rows ---------------------------------------------------------------------------------------
 
 Jobs::Job& Jobs::add(HeadContext& context, JobRow&& row, const std::string& name_space) {

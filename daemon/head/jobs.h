@@ -26,6 +26,10 @@ class Jobs {
  public:
   explicit Jobs(HeadParts& parts) : parts_(parts) {}
 
+  void load(JobRow&& row);
+  /// Drivers of nodes that live on keep their jobs; submitted workloads have failed.
+  void begin_epoch(HeadContext& context);
+
   void on_driver_connected(HeadContext& context, const DriverConnected& message);
   void on_driver_gone(HeadContext& context, ClientId driver);
   void on_submit(HeadContext& context, SubmitJob&& message);

@@ -325,6 +325,21 @@ TEST_CASE("references that come with a root's result are let go") {
   CHECK(releases[0].objects == std::vector<CountedObject>{{own, 1}});
 }
 
+TEST_CASE("a driver's job outlives the head, and ends with the driver; a workload's has failed") {
+  Submitted head;
+  const ClientId driver{head.node.value, 2};
+  head.from(head.node, DriverConnected{{driver, 0}, driver, "script", "lab"});
+  HeadFixture again;
+  for (JournalRow& row : head.rows) again.core.load(std::move(row));
+  again.begin();
+  CHECK(row_of(again, head.job).state == JobState::kFailed);
+  CHECK(row_of(again, JobId{2}).state == JobState::kRunning);
+  again.from(head.node, HeadFixture::announce_of(head.node, 2));
+  again.from(head.node, DriverGone{driver});
+  CHECK(row_of(again, JobId{2}).state == JobState::kSucceeded);
+  CHECK(again.heard_by<JobEnded>(head.node).at(0).job == JobId{2});
+}
+
 TEST_CASE("modules are kept by name, replaced by the same name, and survive the head") {
   HeadFixture head;
   head.begin();
