@@ -75,6 +75,7 @@ void Assignments::on_peer(NodeContext& context, NodeId from, Assign&& message) {
   if (!demand.is_zero() && !room().covers(demand)) {
     drop_all();
     has_refused_ = true;
+    remember_ended(message.task, message.attempt);  // should it be heard again, it is not run
     parts_.core.send(context, from,
                      Refused{message.task, message.attempt, parts_.workers.view_version()});
     return;
@@ -191,7 +192,7 @@ void Assignments::release(NodeContext& context, uint32_t index) {
   if (attempt.phase == Attempt::Phase::kQueued) leave_queue(attempt);
   fulfil_promise(attempt);
   if (!is_own(attempt)) {
-    remember_ended(attempt);
+    remember_ended(attempt.task, attempt.number);
     const auto it = foreign_.find(attempt.task);
     if (it != foreign_.end() && it->second == index) foreign_.erase(it);
     const std::vector<ObjectId> held = std::move(attempt.held);
@@ -211,13 +212,19 @@ void Assignments::release(NodeContext& context, uint32_t index) {
   free_.push_back(index);
 }
 
-void Assignments::remember_ended(const Attempt& attempt) {
-  const auto [it, is_new] = ended_.try_emplace(attempt.task, attempt.number);
+// Its argument has to be made again, and perhaps needs this very room for that.
+void Assignments::on_argument_late(TaskId task) {
+  const auto it = foreign_.find(task);
+  if (it != foreign_.end()) fulfil_promise(attempts_[it->second]);
+}
+
+void Assignments::remember_ended(TaskId task, uint32_t attempt) {
+  const auto [it, is_new] = ended_.try_emplace(task, attempt);
   if (!is_new) {
-    it->second = std::max(it->second, attempt.number);
+    it->second = std::max(it->second, attempt);
     return;
   }
-  ended_order_.push_back(attempt.task);
+  ended_order_.push_back(task);
   if (ended_order_.size() <= kEndedRemembered) return;
   ended_.erase(ended_order_.front());
   ended_order_.pop_front();

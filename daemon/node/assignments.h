@@ -38,6 +38,8 @@ class Assignments {
   void on_peer(NodeContext& context, NodeId from, Revoke&& message);
   void on_peer(NodeContext& context, NodeId from, Discard&& message);
   void on_object_ready(NodeContext& context, TaskId task, ObjectId object);
+  /// The copies of an argument are gone, though its owner may make it again.
+  void on_argument_late(TaskId task);
   /// A worker's terminal message for a plain task. The caller then calls Workers::serve.
   void on_done(NodeContext& context, ClientId worker, Done&& message);
   void on_slot_revoked(NodeContext& context, const SlotRevoked& message);
@@ -169,7 +171,7 @@ class Assignments {
   void leave_worker(NodeContext& context, Worker& worker);
   void relieve_limit(NodeContext& context);
 
-  void remember_ended(const Attempt& attempt);
+  void remember_ended(TaskId task, uint32_t attempt);
 
   Parts& parts_;
   std::deque<Attempt> attempts_;

@@ -17,6 +17,10 @@ void NodeCore::State::on(NodeContext& context, FromHead&& input) {
 // A head that started anew hears all this node holds. One of a lower epoch is the past.
 void NodeCore::State::on_head(NodeContext& context, Welcome&& message) {
   if (message.epoch <= epoch) return;
+  if (epoch != 0) {  // roots end with the head that ran them
+    assignments.on_node_dead(context, kHeadNode);
+    objects.drop_results_of_head(context);
+  }
   Announce announce;
   announce.epoch = epoch;
   announce.view = workers.view();

@@ -58,6 +58,8 @@ class Objects {
   /// owner says DropCopy, or Discard of this attempt.
   void keep_result(NodeContext& context, ObjectId object, uint32_t attempt, const Value& value);
   void discard_result(NodeContext& context, ObjectId object, uint32_t attempt);
+  /// A new head asks for none of the results that its predecessor's jobs left here.
+  void drop_results_of_head(NodeContext& context);
 
   // ---- holds ----------------------------------------------------------------------------------
   /// Of a foreign object that this node does not hold yet: opens it (Borrow, no TransferDone). Of
@@ -196,6 +198,7 @@ class Objects {
   void remove_copy(NodeContext& context, ObjectId object);
   void set_evictable(ObjectId object, Copy& copy);
   void set_in_use(ObjectId object);
+  void tell_late(const ObjectRecord& record);
   void retry_later(NodeContext& context, ObjectId object);
 
   // P1 (objects_references.cc)

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "daemon/node/assignments.h"
 #include "daemon/node/node_core.h"
 #include "daemon/node/objects.h"
 #include "daemon/node/store_grants.h"
@@ -125,9 +126,22 @@ void Objects::on_pull_failed(NodeContext& context, const PullFailed& message) {
   if (is_own(message.object) || record->value.nodes.empty()) {
     if (record->is_ready() && is_own(message.object) && record->value.nodes.empty())
       return lose(context, message.object, static_cast<OwnObject&>(*record));
+    if (!is_own(message.object)) tell_late(*record);
     retry_later(context, message.object);
   }
   pursue(context, message.object, *record);
+}
+
+// No copy that was heard of is there: attempts that wait keep no room for it.
+void Objects::tell_late(const ObjectRecord& record) {
+  if (record.last_wait == 0) return;
+  uint32_t position = record.last_wait;
+  do {
+    position = waits_[position].next;
+    const Wait& wait = waits_[position];
+    if (!wait.is_client() && wait.waiter.who == Waiter::Who::kAssignment)
+      parts_.assignments.on_argument_late(wait.waiter.task);
+  } while (position != record.last_wait);
 }
 
 // Not at once: the news that the owner lacks may be on its way to it.
@@ -256,6 +270,13 @@ void Objects::discard_result(NodeContext& context, ObjectId object, uint32_t att
       copy->second.attempt != attempt)
     return;
   on_peer(context, object.node(), DropCopy{object});
+}
+
+void Objects::drop_results_of_head(NodeContext& context) {
+  std::vector<ObjectId> results;
+  for (const auto& [object, copy] : copies_)
+    if (object.node() == kHeadNode) results.push_back(object);
+  for (const ObjectId object : results) remove_copy(context, object);
 }
 
 void Objects::on_peer(NodeContext& context, NodeId from, DropCopy&& message) {

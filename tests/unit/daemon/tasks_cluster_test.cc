@@ -142,6 +142,35 @@ TEST_CASE("a node that has refused renews its view when room that it had promise
   cluster.tell(2, FromPeer{NodeId{1}, Revoke{pulling.task, 1, RevokeReason::kCancel}});
   CHECK(cluster.snapshot(2).attempts.empty());
   CHECK(cluster.snapshot(2).view.version > version);
+  // Heard again, what was refused is not run after all: its owner has gone elsewhere.
+  cluster.tell(2, FromPeer{NodeId{1}, refused});
+  CHECK(cluster.snapshot(2).attempts.empty());
+}
+
+TEST_CASE("an attempt whose argument has no copy left keeps no room: what makes it may need that") {
+  Cluster cluster{{.nodes = 2, .cpus = 1}};
+  cluster.disconnect(1);
+  const ClientId client{1, 98};
+  const ObjectId argument = TaskId::make(client, 1).object(0);
+  Assign pulling;
+  pulling.task = TaskId::make(client, 2);
+  pulling.attempt = 1;
+  pulling.call = std::make_shared<CallTemplate>(call_of("f"));
+  Assign maker = pulling;
+  maker.task = TaskId::make(client, 3);
+  pulling.args = {by_reference(argument)};
+  pulling.values.resize(1);
+  pulling.transfer.references = {argument};
+  cluster.tell(2, FromPeer{NodeId{1}, pulling});
+  FetchedValue gone;
+  gone.object = argument;
+  gone.value.kind = Value::Kind::kStored;
+  gone.value.size = 9;
+  gone.value.nodes = {NodeId{1}};
+  cluster.tell(2, FromPeer{NodeId{1}, gone});
+  cluster.tell(2, PullFailed{argument, NodeId{1}, "no copy there"});
+  cluster.tell(2, FromPeer{NodeId{1}, maker});
+  CHECK(cluster.snapshot(2).attempts.size() == 2);
 }
 
 TEST_CASE("tasks wait for the one node that could run them, and go there when it has room") {
