@@ -20,11 +20,37 @@ void Checker::look(NodeId id) {
   seen.objects.clear();
   for (const auto& object : seen.snapshot.objects) seen.objects[object.object] = &object;
   const NodeView& view = seen.snapshot.view;
+  const ResourceSet& total = node->options().total;
   seen.used = view.used.cpu;
-  seen.overcommitted = std::max<int64_t>(0, view.used.cpu - view.lent.cpu - view.total.cpu);
-  // P2 (ii): a lender's resume may exceed the total; a grant may not make it worse.
+  seen.overcommitted = std::max<int64_t>(0, view.used.cpu - view.lent.cpu - total.cpu);
+  // A lender's resume may exceed the total; a grant may not make it worse. Only CPUs are lent.
   if (seen.overcommitted > over_before && seen.used > used_before)
     violation("P2 ii: ", id, " grants what leaves granted - lent > total");
+  if (view.used.gpu > total.gpu)
+    violation("P2 ii: ", id, " grants ", view.used.gpu, " of ", total.gpu, " GPU");
+  check_grants(id);
+}
+
+// What the node says it has granted is what its workers hold. A worker holds the demand of what is
+// in its ring, which is of one shape; of actors and those that end only the node knows.
+void Checker::check_grants(NodeId id) {
+  const node::Snapshot& snapshot = seen_.at(id).snapshot;
+  for (const auto& worker : snapshot.workers)
+    if (worker.phase == node::WorkerPhase::kActor || worker.phase == node::WorkerPhase::kEnding)
+      return;
+  if (!snapshot.actors.empty()) return;
+  std::map<ClientId, ResourceSet> held;
+  for (const auto& attempt : snapshot.attempts) {
+    if (attempt.worker == ClientId{}) continue;
+    const Oracle::Task* task = world_.oracle.find_task(attempt.task);
+    if (task != nullptr) held[attempt.worker] = task->demand;
+  }
+  ResourceSet sum;
+  for (const auto& [worker, demand] : held) sum.add(demand);
+  const ResourceSet& used = snapshot.view.used;
+  if (used.cpu != sum.cpu || used.gpu != sum.gpu)
+    violation("P2 ii: ", id, " says it has granted ", used.to_text(), ", its workers hold ",
+              sum.to_text());
 }
 
 // Alive, and not declared dead.
@@ -54,6 +80,7 @@ void Checker::check(const std::set<NodeId>& touched) {
     check_clients(id);
   }
   check_references();
+  check_copies();
   check_attempts();
 }
 
@@ -108,6 +135,8 @@ void Checker::check_references() {
       if (object.local > 0 && !is_lost && object.object.index() > 0 &&
           find(owner, object.object) == nullptr)
         violation("P1 i: ", id, " holds ", object.object, ", which its owner has freed");
+      if (object.local > 0 && object.seen == 0 && object.borrows == 0 && !is_lost)
+        violation("P1 i: ", id, " holds ", object.object, " without a grant or a Borrow");
     }
   }
   for (const auto& [id, seen] : seen_) {
@@ -144,7 +173,7 @@ void Checker::check_clients(NodeId id) {
     }
     for (const auto& [node, count] : object.pins) inside += count;
     if (inside > object.local)
-      violation("P1: ", object.object, " has ", inside, " clients' counts and pins in ",
+      violation("P1 iii: ", object.object, " has ", inside, " clients' counts and pins in ",
                 object.local, " holds of ", id);
   }
   for (const auto& [client_id, client] : world_.clients()) {
@@ -154,7 +183,8 @@ void Checker::check_clients(NodeId id) {
     for (const ClientAnswer& answer : client->answers()) {
       if (const auto* ready = std::get_if<Ready>(&answer))
         for (const ObjectId object : ready->value.contains) --counts[{client_id, object}];
-      if (const auto* found = std::get_if<ActorFound>(&answer))
+      if (const auto* found = std::get_if<ActorFound>(&answer);
+          found != nullptr && !found->actor.is_nil())
         --counts[{client_id, found->actor.creation().object(0)}];
     }
     for (const ClientMessage& message : client->out) {
@@ -185,7 +215,7 @@ void Checker::check_clients(NodeId id) {
         static_cast<const Worker*>(client)->actor() == ActorId::of(key.second.task()) &&
         key.second.index() == 0)
       continue;  // its handle to itself is not counted
-    violation("P1: ", id, " counts ", difference, " more of ", key.second, " for client ",
+    violation("P1 iii: ", id, " counts ", difference, " more of ", key.second, " for client ",
               key.first, " than it has or is on the way");
   }
 }
@@ -221,6 +251,46 @@ void Checker::check_attempts() {
   }
 }
 
+// What is on the way about copies of objects, by the node that has the copy.
+std::set<std::pair<NodeId, ObjectId>> Checker::copies_in_flight() const {
+  std::set<std::pair<NodeId, ObjectId>> named;
+  for (const auto& [ends, way] : world_.links()) {
+    const auto& [from, to] = ends;
+    for (const LinkMessage& message : way.messages) {
+      const auto* peer = std::get_if<PeerMessage>(&message);
+      if (peer == nullptr) continue;
+      std::visit(
+          [&, from = from, to = to](const auto& m) {
+            using Message = std::decay_t<decltype(m)>;
+            if constexpr (std::is_same_v<Message, CopyChanged>) named.insert({from, m.object});
+            if constexpr (std::is_same_v<Message, DropCopy> || std::is_same_v<Message, Discard>)
+              named.insert({to, m.object});
+            if constexpr (std::is_same_v<Message, AttemptDone> ||
+                          std::is_same_v<Message, ActorReply>)
+              for (uint32_t i = 0; i < m.results.size(); ++i)
+                named.insert({from, m.task.object(i + 1)});
+          },
+          *peer);
+    }
+  }
+  return named;
+}
+
+// A copy is in use where it is, or its owner knows the object, or is about to hear of it.
+void Checker::check_copies() {
+  std::optional<std::set<std::pair<NodeId, ObjectId>>> named;
+  for (const auto& [id, seen] : seen_) {
+    if (!is_trusted(id)) continue;
+    for (const auto& copy : seen.snapshot.copies) {
+      const NodeId owner = copy.object.node();
+      if (!is_trusted(owner) || find(id, copy.object) || find(owner, copy.object)) continue;
+      if (!named) named = copies_in_flight();
+      if (!named->contains({id, copy.object}))
+        violation("P2 v: ", id, " keeps a copy of ", copy.object, ", which is freed");
+    }
+  }
+}
+
 // ---- rest ---------------------------------------------------------------------------------------
 
 void Checker::check_rest() {
@@ -228,20 +298,22 @@ void Checker::check_rest() {
     const node::Snapshot snapshot = node->core().snapshot();
     const NodeId id = node->id();
     for (const auto& object : snapshot.objects)
-      violation("at rest ", id, " has object ", object.object, " local ", object.local, " seen ",
-                object.seen, " grants ", object.grants.size(), " pins ", object.pins.size());
+      violation("P1 iv: at rest ", id, " has object ", object.object, " local ", object.local,
+                " seen ", object.seen, " grants ", object.grants.size(), " pins ",
+                object.pins.size());
     for (const auto& copy : snapshot.copies)
-      violation("at rest ", id, " has a copy of ", copy.object);
-    for (const auto& task : snapshot.tasks) violation("at rest ", id, " has task ", task.task);
+      violation("P2 v: at rest ", id, " has a copy of ", copy.object);
+    for (const auto& task : snapshot.tasks)
+      violation("P2 iii: at rest ", id, " has task ", task.task);
     for (const auto& attempt : snapshot.attempts)
-      violation("at rest ", id, " has attempt ", attempt.task, " k=", attempt.attempt);
+      violation("P2 iii: at rest ", id, " has attempt ", attempt.task, " k=", attempt.attempt);
     for (const auto& worker : snapshot.workers)
       violation("at rest ", id, " has worker ", worker.worker);
     for (const auto& actor : snapshot.actors) violation("at rest ", id, " has actor ", actor.actor);
     for (const auto& client : snapshot.clients)
       violation("at rest ", id, " has client ", client.client);
     if (snapshot.store_used_bytes != 0)
-      violation("at rest ", id, " has ", snapshot.store_used_bytes, " bytes in its store");
+      violation("P2 v: at rest ", id, " has ", snapshot.store_used_bytes, " bytes in its store");
     if (snapshot.view.used.cpu != 0 || snapshot.view.lent.cpu != 0)
       violation("at rest ", id, " uses ", snapshot.view.used.cpu, " lends ",
                 snapshot.view.lent.cpu);

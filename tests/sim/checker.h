@@ -41,8 +41,11 @@ class Checker {
   void check_in_flight(NodeId from, NodeId to, const Transfer& transfer, Counts& counts);
   Counts count_grants();
   void check_clients(NodeId node);
+  std::set<std::pair<NodeId, ObjectId>> copies_in_flight() const;
+  void check_copies();
   void check_attempts();
   void check_resources(NodeId node);
+  void check_grants(NodeId node);
   void check_store(NodeId node);
   template <class... Parts>
   void violation(const Parts&... parts);

@@ -1,5 +1,6 @@
 #include "tests/sim/client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tests/sim/node.h"
@@ -11,6 +12,7 @@ Client::Client(World& world, Node& node, ClientId id) : world_(world), node_(nod
 Client::~Client() = default;
 
 void Client::die() {
+  if (is_alive_ && is_writing()) world_.count("death_while_writing");
   is_alive_ = false;
   fibers_.clear();
   answers_.clear();
@@ -86,6 +88,7 @@ bool Client::check_value(ObjectId object, const Value& value, uint64_t& token) {
   } else if (value.kind == Value::Kind::kInline) {
     token = token_in(value.bytes);
   }
+  world_.judge.on_read(object, value);
   const std::string fault = world_.oracle.judge(object, value, token);
   if (fault.empty()) return true;
   std::string what;
@@ -185,6 +188,39 @@ bool Client::take_run_argument(Fiber& fiber, const Value& value, const Argument&
   return true;
 }
 
+void Client::on(ActorFound&& message) {
+  const ObjectId handle = message.actor.creation().object(0);
+  const bool is_there = !message.actor.is_nil();
+  if (is_there) {
+    receive(handle);
+    add_handle(handle);  // while this message is read
+  }
+  world_.count(is_there ? "actor_found" : "actor_not_found");
+  const auto found = std::find_if(fibers_.begin(), fibers_.end(), [&](const auto& fiber) {
+    return fiber->state == Fiber::State::kFinds && fiber->request == message.request;
+  });
+  if (found != fibers_.end()) {
+    Fiber& fiber = **found;
+    fiber.state = Fiber::State::kRunning;
+    if (is_there && handle != fiber.names.at(fiber.step.name))
+      world_.violation("another actor was found by the name of " + to_string(message.actor));
+    if (is_there) {
+      add_variable(fiber, handle, Script::Variable::kActor);
+      schedule(fiber);
+    } else {
+      fail(fiber, Oracle::kFault);
+    }
+  } else if (is_there) {
+    world_.count("detached_killed");
+    publish(KillActor{message.actor});
+  }
+  if (is_there) drop_handle(handle);
+}
+
+void Client::kill_by_name(const std::string& name, const std::string& name_space) {
+  publish(GetActor{next_request_++, name, name_space});
+}
+
 void Client::on(SessionError&& message) {
   std::string what;
   say(what, "client ", id_, " was refused: ", message.message);
@@ -198,7 +234,7 @@ void Client::on(ArenaGranted&& message) {
     arena_ = OpenArena{message.arena, 0};
   }
   for (const auto& fiber : fibers_)
-    if (fiber->state == Fiber::State::kWantsRoom && fiber->room_request == message.request) {
+    if (fiber->state == Fiber::State::kWantsRoom && fiber->request == message.request) {
       fiber->state = Fiber::State::kRunning;
       return carry_out(*fiber, Step(fiber->step));
     }
@@ -207,7 +243,7 @@ void Client::on(ArenaGranted&& message) {
 void Client::on(ArenaRefused&& message) {
   world_.count("store_full");
   for (const auto& fiber : fibers_)
-    if (fiber->state == Fiber::State::kWantsRoom && fiber->room_request == message.request) {
+    if (fiber->state == Fiber::State::kWantsRoom && fiber->request == message.request) {
       fiber->state = Fiber::State::kRunning;
       return fail(*fiber, Oracle::kFault);
     }
@@ -233,9 +269,9 @@ std::optional<Extent> Client::find_room(Fiber& fiber, uint64_t size) {
     if (arena_) publish(CloseArena{std::exchange(arena_, std::nullopt)->arena});
   }
   fiber.state = Fiber::State::kWantsRoom;
-  fiber.room_request = next_request_++;
+  fiber.request = next_request_++;
   const bool is_large = length > kArenaBytes;
-  publish(RequestArena{fiber.room_request, is_large ? length : kArenaBytes,
+  publish(RequestArena{fiber.request, is_large ? length : kArenaBytes,
                        is_large ? RequestArena::Kind::kExtent : RequestArena::Kind::kArena});
   return std::nullopt;
 }

@@ -43,13 +43,14 @@ struct Fiber {
   std::vector<ObjectId> variables;  // nil: dropped
   Run run;                          // a worker's
   OutcomeRef actor;                 // a method's
-  enum class State : uint8_t { kRunning, kWaiting, kWantsRoom, kEnded };
+  enum class State : uint8_t { kRunning, kWaiting, kWantsRoom, kFinds, kEnded };
   State state = State::kRunning;
-  bool is_blocked = false;    // the daemon was told
-  Step step;                  // what it waits in
-  std::set<ObjectId> unread;  // kWaiting: for these
-  uint64_t room_request = 0;  // kWantsRoom
-  bool is_cancelled = false;  // the cancel word
+  bool is_blocked = false;             // the daemon was told
+  Step step;                           // what it waits in
+  std::set<ObjectId> unread;           // kWaiting: for these
+  uint64_t request = 0;                // kWantsRoom, kFinds
+  bool is_cancelled = false;           // the cancel word
+  std::map<uint64_t, ObjectId> names;  // of actors it has made
 };
 
 class Client {
@@ -67,6 +68,8 @@ class Client {
   /// Runs a driver's script; false: it has ended.
   void start_driver(const ScriptSpec& spec);
   bool has_fibers() const { return !fibers_.empty(); }
+  /// Ends a detached actor, as somebody who knows its name would.
+  void kill_by_name(const std::string& name, const std::string& name_space);
 
   /// The process is gone. What it published stays in `out`.
   void die();
@@ -83,6 +86,7 @@ class Client {
   std::string state_text() const;
   /// A driver's messages wait in its daemon until it has its job.
   bool is_admitted() const { return is_worker() || is_admitted_; }
+  bool is_writing() const { return arena_ || own_extent_; }
   void admit() { is_admitted_ = true; }
 
  protected:
@@ -117,7 +121,7 @@ class Client {
   // answers (client.cc)
   void read_answers();
   void on(Ready&& message);
-  void on(ActorFound&&) {}
+  void on(ActorFound&& message);
   void on(ArenaGranted&& message);
   void on(ArenaRefused&& message);
   void on(SessionError&& message);
@@ -131,6 +135,7 @@ class Client {
   void submit(Fiber& fiber, const Step& step);
   void create_actor(Fiber& fiber, const Step& step);
   void call_actor(Fiber& fiber, const Step& step);
+  void find_actor(Fiber& fiber, const Step& step);
   void cancel(Fiber& fiber, const Step& step);
   void put(Fiber& fiber, const Step& step);
   void wait(Fiber& fiber, std::vector<ObjectId> objects, Want::Fetch fetch);

@@ -26,6 +26,7 @@ void Client::carry_out(Fiber& fiber, Step&& step) {
     case Step::Kind::kSubmit: submit(fiber, todo); break;
     case Step::Kind::kCreate: create_actor(fiber, todo); break;
     case Step::Kind::kCall: call_actor(fiber, todo); break;
+    case Step::Kind::kFind: find_actor(fiber, todo); break;
     case Step::Kind::kCancel: cancel(fiber, todo); break;
     case Step::Kind::kKill:
       world_.oracle.excuses.kills = true;
@@ -80,6 +81,10 @@ CallTemplate Client::call_of(const Step& step, CallTemplate::Kind kind) const {
   call.actor.placement_demand.cpu = kUnit;
   call.demand = ResourceSet{};
   call.actor.max_restarts = step.retries;
+  call.actor.max_task_retries = step.call_retries;
+  if (step.name == 0) return call;
+  call.actor.name = "a" + std::to_string(step.name);
+  call.actor.lifetime = step.is_detached ? Lifetime::kDetached : Lifetime::kJob;
   return call;
 }
 
@@ -134,6 +139,7 @@ void Client::submit(Fiber& fiber, const Step& step) {
   task.parent = fiber.run.task;
   task.caller = id_;
   task.retries = step.retries;
+  task.demand = world_.demand(step.demand);
   world_.oracle.add_task(id, std::move(task));
   world_.trace.line(world_.now, "client ", id_, " submits ", id);
   publish(Submit{id, call, std::move(args)});
@@ -154,12 +160,14 @@ void Client::create_actor(Fiber& fiber, const Step& step) {
   actor->is_doomed = made->kind == Outcome::Kind::kError;
   actor->token = made->token;
   actor->identity = made->identity;
+  actor->call_retries = step.call_retries;
   world_.oracle.add_object(id.object(0), actor);
   task.caller = id_;
   task.parent = fiber.run.task;
   task.retries = -1;
   world_.oracle.add_task(id, std::move(task));
   world_.trace.line(world_.now, "client ", id_, " creates actor ", id);
+  if (step.name != 0) fiber.names[step.name] = id.object(0);
   publish(CreateActor{id, call, std::move(args)});
   receive(id.object(0));
   add_variable(fiber, id.object(0), Script::Variable::kActor);
@@ -177,13 +185,21 @@ void Client::call_actor(Fiber& fiber, const Step& step) {
   task.caller = id_;
   task.parent = fiber.run.task;
   const ActorId actor = task.actor;
+  task.retries = task.actor_outcome->call_retries;
   world_.oracle.add_task(id, std::move(task));
+  world_.judge.on_call_made(id_, actor, id);
   world_.trace.line(world_.now, "client ", id_, " calls ", actor, " as ", id);
   publish(CallActor{id, actor, call, std::move(args)});
   for (uint32_t i = 1; i <= step.returns; ++i) {
     receive(id.object(i));
     add_variable(fiber, id.object(i), Script::Variable::kObject);
   }
+}
+
+void Client::find_actor(Fiber& fiber, const Step& step) {
+  fiber.state = Fiber::State::kFinds;
+  fiber.request = next_request_++;
+  publish(GetActor{fiber.request, "a" + std::to_string(step.name), ""});
 }
 
 void Client::cancel(Fiber& fiber, const Step& step) {

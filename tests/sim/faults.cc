@@ -74,24 +74,34 @@ bool cut_a_node_off(World& world) {
   return true;
 }
 
-bool restart_head(World& world) {
+// The daemon beside the head dies with it.
+bool end_head(World& world, Duration away) {
   Node* beside = nullptr;
   for (Node* node : world.live_nodes())
     if (node->is_beside_head()) beside = node;
   if (beside == nullptr) return false;
   beside->crash();
-  world.head().restart();
+  world.head().restart(away);
   replace(world, BesideHead::kYes);
   return true;
 }
+
+bool restart_head(World& world) { return end_head(world, Duration{}); }
+
+// Longer than a lease, often: restartable actors freeze, and go on with the next head.
+bool take_head_away(World& world) {
+  return end_head(world, Duration::millis(static_cast<int64_t>(1'000 + world.random.below(8'000))));
+}
+
+bool cancel_a_job(World& world) { return world.jobs.cancel_one(); }
 
 bool slow_sessions(World& world) {
   world.slow_down();
   return true;
 }
 
-bool repeat_requests(World& world) {
-  world.repeats = 10;
+bool repeat_messages(World& world) {
+  world.repeats = 1 + world.random.below(30);
   return true;
 }
 
@@ -99,7 +109,8 @@ constexpr Fault kFaults[] = {
     {"worker_death", kill_a_worker},  {"driver_death", kill_a_driver},
     {"node_crash", crash_a_node},     {"crash_between_armed", crash_between_actions},
     {"cut_off", cut_a_node_off},      {"head_restart", restart_head},
-    {"slow_sessions", slow_sessions}, {"repeated_requests", repeat_requests},
+    {"head_away", take_head_away},    {"job_cancel", cancel_a_job},
+    {"slow_sessions", slow_sessions}, {"repeats", repeat_messages},
 };
 
 }  // namespace
@@ -115,6 +126,25 @@ std::vector<const Fault*> choose_faults(Random& random, World& world) {
     world.oracle.excuses.full_store = true;
   }
   return chosen;
+}
+
+std::vector<std::string> never_fired(const std::map<std::string, uint64_t>& counts, Nodes nodes) {
+  std::vector<std::string> missing;
+  const auto expect = [&](const char* name) {
+    if (!counts.contains(name)) missing.push_back(name);
+  };
+  for (const char* name :
+       {"worker_death", "worker_exit", "worker_start_failure", "driver_death", "head_restart",
+        "head_away", "job_cancel", "slow_sessions", "repeats", "repeated_message", "store_full",
+        "death_while_writing", "cancel", "kill_actor", "actor_found", "detached_killed",
+        "job_ended", "job_cancelled"})
+    expect(name);
+  if (nodes == Nodes::kOne) return missing;
+  for (const char* name :
+       {"node_crash", "crash_between_actions", "cut_off", "declared_dead_alive", "pull",
+        "pull_with_references", "pull_failure", "death_during_pull", "lease_over", "lease_renewed"})
+    expect(name);
+  return missing;
 }
 
 }  // namespace rayd::sim

@@ -2,6 +2,9 @@
 // function that makes it happen now, if it can.
 #pragma once
 
+#include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "common/base/random.h"
@@ -19,5 +22,9 @@ struct Fault {
 /// The kinds this seed has. Those that are there all the time (failing pulls, a small store) are
 /// set in the world.
 std::vector<const Fault*> choose_faults(Random& random, World& world);
+
+enum class Nodes : bool { kOne, kSeveral };
+/// What some thousand seeds must have had, and these had not.
+std::vector<std::string> never_fired(const std::map<std::string, uint64_t>& counts, Nodes nodes);
 
 }  // namespace rayd::sim

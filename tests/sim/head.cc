@@ -11,7 +11,9 @@ Head::Head(World& world) : world_(world) { begin(); }
 void Head::begin() {
   HeadOptions options;
   core_ = std::make_unique<head::HeadCore>(options);
-  for (const JournalRow& row : committed_) core_->load(JournalRow(row));
+  const bool is_forgetful = world_.is_broken(Break::kForgetfulJournal);
+  for (const JournalRow& row : committed_)
+    if (!is_forgetful || !std::holds_alternative<ActorRow>(row)) core_->load(JournalRow(row));
   std::vector<HeadAction> actions;
   HeadContext context{world_.now, world_.random, actions};
   core_->begin_epoch(context);
@@ -19,8 +21,8 @@ void Head::begin() {
   schedule_tick();
 }
 
-void Head::restart() {
-  world_.trace.line(world_.now, "head RESTARTS");
+void Head::restart(Duration away) {
+  world_.trace.line(world_.now, "head ENDS");
   ++restarts_;
   ++generation_;
   world_.oracle.excuses.head_restarts = true;
@@ -31,6 +33,15 @@ void Head::restart() {
   is_commit_scheduled_ = false;
   tick_at_.reset();
   world_.cut_links(kHeadNode);
+  world_.judge.on_head_restart();
+  is_away_ = true;
+  world_.after(away, [this] { come_back(); });
+}
+
+void Head::come_back() {
+  world_.trace.line(world_.now, "head BEGINS");
+  is_away_ = false;
+  world_.jobs.on_head_restart();
   begin();
   // Sessions come back one by one.
   for (Node* node : world_.live_nodes()) {
@@ -48,6 +59,11 @@ void Head::restart() {
 }
 
 void Head::join(NodeOptions options, BesideHead beside_head) {
+  if (is_away_) {
+    world_.after(Duration::millis(100),
+                 [this, options, beside_head] { join(options, beside_head); });
+    return;
+  }
   const uint64_t session = next_session_++;
   NodeJoins joins;
   joins.session = session;
@@ -61,6 +77,7 @@ void Head::join(NodeOptions options, BesideHead beside_head) {
 // ---- the core -----------------------------------------------------------------------------------
 
 void Head::input(HeadInput&& input) {
+  if (is_away_) return;
   const auto due = core_->next_deadline();
   if (due && *due <= world_.now) on_core(HeadTick{});
   on_core(std::move(input));
@@ -87,7 +104,7 @@ void Head::schedule_tick() {
   if (!due || (tick_at_ && *tick_at_ <= *due && *tick_at_ > world_.now)) return;
   tick_at_ = std::max(*due, world_.now + Duration::micros(1));
   world_.at(*tick_at_, [this, time = *tick_at_] {
-    if (tick_at_ != time) return;
+    if (is_away_ || tick_at_ != time) return;
     tick_at_.reset();
     const auto still_due = core_->next_deadline();
     if (still_due && *still_due <= world_.now) return on_core(HeadTick{});
@@ -104,9 +121,13 @@ void Head::perform(std::vector<HeadAction>&& actions) {
     describe(line, action);
     world_.trace.end();
     if (auto* append = std::get_if<Append>(&action.what)) {
+      world_.judge.on_row(*append);
       appended_.push_back(std::move(*append));
       schedule_commit();
-    } else if (action.after > committed_number_) {
+      continue;
+    }
+    world_.judge.on_head_says(action, committed_number_);
+    if (action.after > committed_number_ && !world_.is_broken(Break::kHastyHead)) {
       held_.push_back(std::move(action));
     } else {
       leave(std::move(action));
@@ -140,6 +161,7 @@ void Head::commit(uint64_t generation, uint64_t number) {
 }
 
 void Head::leave(HeadAction&& action) {
+  world_.judge.on_head_leaves(action, committed_number_);
   std::visit([this](auto&& what) { on(std::move(what)); }, std::move(action.what));
 }
 
@@ -161,6 +183,10 @@ void Head::on(ToJoiner&& action) {
     world_.send(kHeadNode, session->second, HeadToNode{action.welcome});
 }
 
+void Head::on(RequestReply&& action) { world_.jobs.on_reply(action); }
+
+void Head::on(JobChanged&& action) { world_.jobs.on_changed(action.row); }
+
 void Head::on(FetchResult&& action) {
   world_.after(world_.long_delay(), [this, action, generation = generation_] {
     if (generation != generation_) return;
@@ -169,7 +195,11 @@ void Head::on(FetchResult&& action) {
     Node* node = world_.find_node(action.node);
     std::optional<Extent> extent;
     if (node != nullptr && node->is_alive()) extent = node->core().copy_here(action.object);
-    if (!extent) {
+    std::optional<uint64_t> token;
+    if (extent) token = node->store().read(*extent);
+    if (token) {
+      fetched.text = std::string{bytes_of_token(*token).text()};
+    } else {
       auto error = std::make_shared<ErrorInfo>();
       error->code = ErrorCode::kNodeDied;
       fetched.error = std::move(error);

@@ -22,7 +22,8 @@ class Head {
 
   void input(HeadInput&& input);
   /// Its process dies, with what was not committed, and a new one loads the journal.
-  void restart();
+  /// After so long, in which there is no head.
+  void restart(Duration away);
   /// A daemon asks for its ordinal; World::on_joined follows.
   void join(NodeOptions options, BesideHead beside_head);
   head::HeadSnapshot snapshot() const { return core_->snapshot(); }
@@ -30,6 +31,7 @@ class Head {
 
  private:
   void begin();
+  void come_back();
   void on_core(HeadInput&& input);
   void perform(std::vector<HeadAction>&& actions);
   void perform(HeadAction&& action);
@@ -40,8 +42,8 @@ class Head {
   void on(ToNode&& action);
   void on(ToJoiner&& action);
   void on(FetchResult&& action);
-  void on(RequestReply&&) {}
-  void on(JobChanged&&) {}
+  void on(RequestReply&& action);
+  void on(JobChanged&& action);
   void on(HeadEvent&&) {}
   void on(Append&&) {}
 
@@ -53,6 +55,7 @@ class Head {
   uint64_t committed_number_ = 0;
   bool is_commit_scheduled_ = false;
   uint64_t generation_ = 0;  // of the process
+  bool is_away_ = false;     // there is none
   uint64_t restarts_ = 0;
   uint64_t next_session_ = 1;
   std::map<uint64_t, std::pair<NodeOptions, BesideHead>> joining_;  // by session

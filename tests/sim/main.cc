@@ -2,6 +2,8 @@
 //
 //   sim --seed S [--nodes K] [--trace]     one seed, twice: the hashes must agree
 //   sim --seeds N [--first S] [--nodes K]  seeds S … S+N−1; counts of faults at the end
+//   sim --breaks                           each planted bug is caught, by the invariant it breaks
+//   sim --break NAME [--seed S]            one of them
 
 #include <cinttypes>
 #include <csignal>
@@ -9,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include "tests/sim/faults.h"
 #include "tests/sim/world.h"
 
 namespace {
@@ -22,6 +25,8 @@ struct Arguments {
   uint32_t nodes = 0;
   Trace::Show show = Trace::Show::kNo;
   bool is_many = false;
+  const BreakInfo* broken = nullptr;
+  bool breaks_all = false;
 };
 
 bool parse(int argc, char** argv, Arguments& arguments) {
@@ -31,7 +36,16 @@ bool parse(int argc, char** argv, Arguments& arguments) {
       arguments.show = Trace::Show::kYes;
       continue;
     }
+    if (flag == "--breaks") {
+      arguments.breaks_all = true;
+      continue;
+    }
     if (i + 1 >= argc) return false;
+    if (flag == "--break") {
+      arguments.broken = find_break(argv[++i]);
+      if (arguments.broken == nullptr) return false;
+      continue;
+    }
     const uint64_t number = std::strtoull(argv[++i], nullptr, 10);
     if (flag == "--seed") {
       arguments.first = number;
@@ -53,11 +67,13 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 const World* running = nullptr;
 uint64_t running_seed = 0;
 
-void on_abort(int) {
+void on_fatal(int signal) {
   std::printf("seed=%" PRIu64 " FAILED: a check failed\n", running_seed);
   if (running != nullptr)
     for (const std::string& line : running->trace.last()) std::printf("    %s\n", line.c_str());
   std::fflush(stdout);
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
 }
 
 struct Totals {
@@ -98,15 +114,41 @@ bool run_seed(const Arguments& arguments, uint64_t seed, Totals& totals) {
   return true;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  Arguments arguments;
-  if (!parse(argc, argv, arguments)) {
-    std::fprintf(stderr, "sim --seed S | --seeds N [--first S] [--nodes 1…4] [--trace]\n");
-    return 2;
+// The planted bug is caught within some seeds: a violation of the invariant that it breaks.
+bool is_caught(const BreakInfo& broken, const Arguments& arguments) {
+  constexpr uint64_t kSeedsTried = 400;
+  for (uint64_t seed = arguments.first; seed < arguments.first + kSeedsTried; ++seed) {
+    Options options;
+    options.seed = seed;
+    options.nodes = arguments.nodes;
+    options.show = arguments.show;
+    options.broken = broken.what;
+    World world(options);
+    running = &world;
+    running_seed = seed;
+    world.run();
+    for (const std::string& what : world.violations()) {
+      if (!what.starts_with(broken.invariant)) continue;
+      std::printf("%-20s seed=%" PRIu64 " %s\n", broken.name, seed, what.c_str());
+      return true;
+    }
   }
-  std::signal(SIGABRT, on_abort);
+  std::printf("%-20s FAILED: nobody saw %s broken\n", broken.name, broken.invariant);
+  return false;
+}
+
+int run_breaks(const Arguments& arguments) {
+  if (arguments.broken != nullptr) return is_caught(*arguments.broken, arguments) ? 0 : 1;
+  uint64_t missed = 0;
+  for (const BreakInfo& broken : kBreaks)
+    if (!is_caught(broken, arguments)) ++missed;
+  std::printf("breaks=%zu missed=%" PRIu64 "%s\n", std::size(kBreaks), missed,
+              missed == 0 ? " ok" : "");
+  return missed == 0 ? 0 : 1;
+}
+
+int run_seeds(const Arguments& arguments) {
+  constexpr uint64_t kSeedsForAll = 1'000;
   Totals totals;
   uint64_t failed = 0;
   for (uint64_t i = 0; i < arguments.count; ++i)
@@ -114,7 +156,28 @@ int main(int argc, char** argv) {
   if (!arguments.is_many) return failed == 0 ? 0 : 1;
   for (const auto& [name, count] : totals.faults)
     std::printf("%-24s %8" PRIu64 "\n", name.c_str(), count);
+  if (arguments.count >= kSeedsForAll)
+    for (const std::string& name :
+         never_fired(totals.faults, arguments.nodes == 1 ? Nodes::kOne : Nodes::kSeveral)) {
+      std::printf("%-24s never fired\n", name.c_str());
+      ++failed;
+    }
   std::printf("seeds=%" PRIu64 " steps=%" PRIu64 " failed=%" PRIu64 "%s\n", arguments.count,
               totals.steps, failed, failed == 0 ? " ok" : "");
   return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  if (!parse(argc, argv, arguments)) {
+    std::fprintf(stderr,
+                 "sim --seed S | --seeds N [--first S] [--nodes 1…4] [--trace]\n"
+                 "sim --breaks | --break NAME [--seed S]\n");
+    return 2;
+  }
+  for (const int fatal : {SIGABRT, SIGSEGV, SIGFPE}) std::signal(fatal, on_fatal);
+  const bool is_broken = arguments.breaks_all || arguments.broken != nullptr;
+  return is_broken ? run_breaks(arguments) : run_seeds(arguments);
 }

@@ -1,15 +1,17 @@
 #include "tests/sim/node.h"
 
 #include "tests/sim/describe.h"
+#include "tests/sim/repeats.h"
 #include "tests/sim/world.h"
 
 namespace rayd::sim {
 
 Node::Node(World& world, NodeOptions options, BesideHead beside_head)
-    : world_(world),
-      options_(std::move(options)),
-      core_(std::make_unique<node::NodeCore>(options_)),
-      beside_head_(beside_head) {}
+    : world_(world), options_(std::move(options)), beside_head_(beside_head) {
+  NodeOptions told = options_;
+  if (world_.is_broken(Break::kMoreThanThereIs)) told.total.cpu += kUnit;
+  core_ = std::make_unique<node::NodeCore>(told);
+}
 
 // ---- the core -----------------------------------------------------------------------------------
 
@@ -22,7 +24,32 @@ void Node::input(NodeInput&& input) {
   if (const auto* revoked = std::get_if<SlotRevoked>(&input);
       revoked != nullptr && revoked->outcome == SlotRevoked::Outcome::kWon)
     find_worker(revoked->worker)->forget_unread(revoked->task, revoked->attempt);
+  if (const auto* said = std::get_if<FromClient>(&input)) {
+    const ClientMessage& message = said->message;
+    if (std::holds_alternative<Submit>(message) || std::holds_alternative<CreateActor>(message) ||
+        std::holds_alternative<CallActor>(message))
+      world_.judge.on_accepted(said->client);
+  }
+  if (const auto* said = std::get_if<FromHead>(&input))
+    if (const auto* changed = std::get_if<ActorChanged>(&said->message))
+      world_.judge.on_told(id(), changed->info);
+  if (auto* said = std::get_if<FromPeer>(&input))
+    if (std::holds_alternative<ActorReply>(said->message)) return on_peer_reply(std::move(*said));
   on_core(std::move(input));
+}
+
+// P3 (i): one of an incarnation that is over for this node changes nothing.
+void Node::on_peer_reply(FromPeer&& input) {
+  const auto& reply = std::get<ActorReply>(input.message);
+  const bool is_late = world_.judge.would_be_late(id(), reply);
+  const ObjectId object = reply.task.object(1);
+  const bool was_ready = core_->peek(object) != nullptr;
+  const bool is_value = reply.error == nullptr && !reply.results.empty();
+  on_core(std::move(input));
+  if (!is_late || was_ready || !is_value || core_->peek(object) == nullptr) return;
+  std::string what;
+  say(what, "P3 i: ", id(), " hears an incarnation that is over: ", object);
+  world_.violation(what);
 }
 
 void Node::on_core(NodeInput&& input) {
@@ -103,7 +130,10 @@ void Node::drain(ClientId client_id, uint64_t limit) {
   for (; is_alive_ && limit > 0 && !client->out.empty(); --limit) {
     ClientMessage message = std::move(client->out.front());
     client->out.pop_front();
+    std::optional<ClientMessage> again;
+    if (repeat_of(message) != Repeat::kNever && world_.repeats_now()) again = message;
     input(FromClient{client_id, std::move(message)});
+    if (again) input(FromClient{client_id, std::move(*again)});
   }
   if (!client->out.empty()) schedule_drain(*client);
 }
@@ -112,10 +142,12 @@ void Node::reap(Client& client, const std::string& cause) {
   if (!is_alive_) return;
   drain(client.id(), client.out.size());
   if (!is_alive_) return;
-  if (client.is_worker())
-    input(WorkerDied{client.id(), cause, static_cast<Worker&>(client).claimed()});
-  else
-    input(ClientGone{client.id()});
+  for (int times = world_.repeats_now() ? 2 : 1; times > 0; --times) {
+    if (client.is_worker())
+      input(WorkerDied{client.id(), cause, static_cast<Worker&>(client).claimed()});
+    else
+      input(ClientGone{client.id()});
+  }
 }
 
 // ---- actions ------------------------------------------------------------------------------------
@@ -147,7 +179,9 @@ void Node::perform(StartWorker&& action) {
   }
   Worker& worker = world_.add_worker(*this, action.worker);
   world_.after(world_.long_delay(), [this, &worker] {
-    if (worker.is_alive()) input(WorkerStarted{worker.id(), 1});
+    if (!worker.is_alive()) return;
+    input(WorkerStarted{worker.id(), 1});
+    if (worker.is_alive() && world_.repeats_now()) input(WorkerStarted{worker.id(), 1});
   });
 }
 
@@ -175,8 +209,9 @@ void Node::perform(PullObject&& action) {
 
 // The bytes are read where they are at the end of the transfer: what is gone by then has failed.
 void Node::finish_pull(const PullObject& pull) {
-  if (!is_alive_) return;
+  if (!is_alive_) return world_.count("death_during_pull");
   Node* source = world_.find_node(pull.from);
+  if (source != nullptr && !source->is_alive()) world_.count("death_during_pull");
   std::optional<uint64_t> token;
   if (source != nullptr && source->is_alive() && !world_.is_frozen(pull.from) &&
       !world_.is_frozen(id()))
@@ -185,6 +220,9 @@ void Node::finish_pull(const PullObject& pull) {
   const bool fails = world_.random.chance(world_.pull_failures, 100);
   if (fails) world_.count("pull_failure");
   if (!token || fails) return input(PullFailed{pull.object, pull.from, "no copy there"});
+  world_.count("pull");
+  const Value* value = source->core().peek(pull.object);
+  if (value != nullptr && !value->contains.empty()) world_.count("pull_with_references");
   store_.write(pull.room, *token);
   input(Pulled{pull.object, pull.room});
 }
@@ -193,10 +231,17 @@ void Node::perform(ClientReady&& action) {
   if (Client* client = world_.find_client(action.client)) client->admit();
 }
 
+void Node::perform(PublishFinished&& action) {
+  if (world_.is_broken(Break::kFinishedTwice)) action.finished += action.finished / 2;
+  world_.judge.on_finished(action);
+}
+
 void Node::perform(FreeExtent&& action) { store_.punch(action.extent); }
 
 // "Dead" makes a daemon end its workers and join as a new ordinal.
 void Node::perform(Event&& action) {
+  if (action.name == "lease_over" || action.name == "lease_renewed")
+    world_.count(action.name.c_str());
   if (action.name != "declared_dead") return;
   world_.count("declared_dead_alive");
   crash();

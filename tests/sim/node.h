@@ -42,6 +42,7 @@ class Node {
  private:
   void drain(ClientId client, uint64_t limit);
   void on_core(NodeInput&& input);
+  void on_peer_reply(FromPeer&& input);
   void perform(std::vector<NodeAction>&& actions);
   void perform(ToClient&& action);
   void perform(ToWorker&& action);
@@ -53,7 +54,7 @@ class Node {
   void perform(SetCancelWord&& action);
   void perform(PullObject&& action);
   void perform(FreeExtent&& action);
-  void perform(PublishFinished&&) {}
+  void perform(PublishFinished&& action);
   void perform(ClientReady&& action);
   void perform(Event&& action);
   void finish_pull(const PullObject& pull);

@@ -99,9 +99,12 @@ class Evaluation {
         actor->is_doomed = made->kind == Outcome::Kind::kError;
         actor->token = made->token;
         actor->identity = made->identity;
+        actor->call_retries = step.call_retries;
         add(actor);
+        if (step.name != 0) named_[step.name] = actor;
         return;
       }
+      case Step::Kind::kFind: add(named_.at(step.name)); return;
       case Step::Kind::kPut: add(value_of(step.pieces.front())); return;
       case Step::Kind::kGet: {
         const OutcomeRef outcome = variable(step.variable);
@@ -117,6 +120,7 @@ class Evaluation {
   const ScriptSpec program_;
   Script script_;
   std::vector<OutcomeRef> variables_;
+  std::map<uint64_t, OutcomeRef> named_;
 };
 
 }  // namespace
@@ -197,7 +201,7 @@ std::string Oracle::judge_error(ObjectId object, const ErrorInfo& error) const {
     case ErrorCode::kNodeDied: is_excused = excuses.node_deaths; break;
     case ErrorCode::kActorDied:
       is_excused = throws || excuses.kills || deaths || excuses.job_ends || excuses.cancels ||
-                   excuses.head_restarts || excuses.start_failures;
+                   excuses.head_restarts || excuses.start_failures || excuses.full_store;
       break;
     case ErrorCode::kOwnerDied:
     case ErrorCode::kObjectLost: is_excused = excuses.node_deaths || excuses.head_restarts; break;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/types/resources.h"
 #include "common/types/value.h"
 #include "tests/sim/script.h"
 
@@ -20,7 +21,8 @@ struct Outcome {
   uint64_t token = 0;
   uint64_t identity = 0;  // which object: a repeated reference is the same one
   std::vector<std::shared_ptr<const Outcome>> contains;
-  bool is_doomed = false;  // kActor: its constructor throws
+  bool is_doomed = false;    // kActor: its constructor throws
+  int32_t call_retries = 0;  // kActor: max_task_retries
 };
 using OutcomeRef = std::shared_ptr<const Outcome>;
 
@@ -68,6 +70,7 @@ class Oracle {
     TaskId parent;  // nil: a driver's
     ClientId caller;
     int32_t retries = 0;
+    ResourceSet demand;
     uint32_t starts = 0;        // claims, ever
     bool is_cancelled = false;  // somebody asked
     ActorId actor;              // a call of it
@@ -88,12 +91,12 @@ class Oracle {
   std::string judge(ObjectId object, const Value& value, uint64_t token);
   /// Empty, or why this error cannot be.
   std::string judge_error(ObjectId object, const ErrorInfo& error) const;
+  /// Somebody cancelled it, or what submitted it.
+  bool was_cancelled(TaskId task) const;
 
   Excuses excuses;
 
  private:
-  bool was_cancelled(TaskId task) const;
-
   std::map<TaskId, Task> tasks_;
   std::map<ObjectId, OutcomeRef> objects_;
 };

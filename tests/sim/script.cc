@@ -1,6 +1,8 @@
 #include "tests/sim/script.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "common/base/check.h"
 
@@ -53,7 +55,7 @@ std::vector<Piece> Script::make_arguments() {
 ScriptSpec Script::make_program() {
   ScriptSpec program;
   program.seed = random_.next();
-  program.features = spec_.features & ~uint32_t{kMethod};
+  program.features = spec_.features & ~uint32_t{kMethod | kRoot | kNames};
   program.depth = spec_.depth > 0 ? static_cast<uint16_t>(spec_.depth - 1) : 0;
   program.steps = static_cast<uint16_t>(random_.below(program.depth == 0 ? 2 : 5));
   return program;
@@ -125,15 +127,12 @@ bool Script::choose(Step& step) {
     if (step.variable >= 0) variables_[static_cast<size_t>(step.variable)] = Variable::kCancelled;
     return step.variable >= 0;
   }
-  if (!has(kActors)) return false;
-  if (choice < 80) {
-    step = make_submit();
-    step.kind = Step::Kind::kCreate;
-    step.program.depth = 0;
-    step.program.steps = 0;
-    step.retries = has(kRestarts) ? static_cast<int32_t>(random_.below(3)) : 0;
-    return is_driver_ || spec_.depth > 0;
-  }
+  return has(kActors) && choose_actor_step(step, choice);
+}
+
+bool Script::choose_actor_step(Step& step, uint64_t choice) {
+  if (choice < 80) return make_create(step);
+  if (choice < 83 && has(kNames) && is_driver_) return make_find(step);
   step.variable = pick(Variable::kActor);
   if (step.variable < 0) return false;
   if (choice < 98 || !has(kKills)) {
@@ -143,11 +142,51 @@ bool Script::choose(Step& step) {
     step.variable = actor;
     // One that waited might wait for a call that comes after it.
     step.program.features |= kMethod;
-    return true;
+  } else {
+    make_kill(step);
   }
-  step.kind = Step::Kind::kKill;
-  variables_[static_cast<size_t>(step.variable)] = Variable::kKilled;
   return true;
+}
+
+bool Script::make_create(Step& step) {
+  step = make_submit();
+  step.kind = Step::Kind::kCreate;
+  step.program.depth = 0;
+  step.program.steps = 0;
+  step.retries = has(kRestarts) ? static_cast<int32_t>(random_.below(3)) : 0;
+  step.call_retries = has(kRestarts) ? static_cast<int32_t>(random_.below(3)) : 0;
+  // What is begun a second time would find its name taken: roots and tasks name nothing.
+  if (!has(kNames) || !is_driver_ || has(kRoot) || random_.chance(1, 2))
+    return is_driver_ || spec_.depth > 0;
+  step.name = naming_ = random_.next() | 1;
+  step.is_detached = random_.chance(1, 2);
+  step.program.features &= ~uint32_t{kThrows};
+  step.pieces.clear();  // one that failed would end it, and its name
+  return true;
+}
+
+bool Script::make_find(Step& step) {
+  if (variables_of_name_.empty()) return false;
+  const auto it = std::next(variables_of_name_.begin(),
+                            static_cast<ptrdiff_t>(random_.below(variables_of_name_.size())));
+  step.kind = Step::Kind::kFind;
+  step.name = naming_ = it->first;
+  return true;
+}
+
+void Script::make_kill(Step& step) {
+  step.kind = Step::Kind::kKill;
+  std::vector<int> killed{step.variable};
+  for (auto it = variables_of_name_.begin(); it != variables_of_name_.end(); ++it) {
+    const std::vector<int>& same = it->second;
+    if (std::find(same.begin(), same.end(), step.variable) == same.end()) continue;
+    killed = same;
+    variables_of_name_.erase(it);
+    break;
+  }
+  for (const int variable : killed)
+    if (kind(variable) == Variable::kActor)
+      variables_[static_cast<size_t>(variable)] = Variable::kKilled;
 }
 
 Step Script::next() {

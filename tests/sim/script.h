@@ -9,6 +9,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "common/base/bytes.h"
@@ -32,6 +34,8 @@ enum Feature : uint32_t {
   kSpread = 2048,    // demands that not every node has
   kForce = 4096,     // forced cancels
   kMethod = 8192,    // of one script: an actor's method, which waits for nothing
+  kNames = 16384,    // drivers name actors, and find them
+  kRoot = 32768,     // of one script: the root of a job, which begins things as a driver does
 };
 
 /// All of a script: it travels as the first argument of a task.
@@ -63,6 +67,7 @@ struct Step {
     kCancel,
     kCreate,
     kCall,
+    kFind,
     kKill,
     kDie,
     kReturn,
@@ -75,6 +80,9 @@ struct Step {
   std::vector<Piece> pieces;   // arguments; kPut, kReturn: the values, one each
   uint32_t returns = 1;        // kSubmit
   int32_t retries = 0;         // kSubmit; kCreate: restarts
+  int32_t call_retries = 0;    // kCreate: of its calls
+  uint64_t name = 0;           // kCreate, kFind; 0: none
+  bool is_detached = false;    // kCreate
   bool is_forced = false;      // kCancel
   bool is_ignored = false;     // kGet: whatever comes
   uint32_t demand = 0;         // kSubmit: which one, of the workload's
@@ -83,13 +91,15 @@ struct Step {
 
 class Script {
  public:
-  explicit Script(const ScriptSpec& spec) : spec_(spec), random_(spec.seed), state_(spec.seed) {}
+  explicit Script(const ScriptSpec& spec)
+      : spec_(spec), random_(spec.seed), state_(spec.seed), is_driver_(has(kRoot)) {}
 
   /// What it learns: part of its result from now on.
   void fold(uint64_t token) { state_ = (state_ ^ token) * 0x9E3779B97F4A7C15u + 1; }
   enum class Variable : uint8_t { kGone, kObject, kCancelled, kActor, kKilled };
   /// Its number is the count of those before.
   int add(Variable kind) {
+    if (naming_ != 0) variables_of_name_[std::exchange(naming_, 0)].push_back(size());
     variables_.push_back(kind);
     return static_cast<int>(variables_.size()) - 1;
   }
@@ -112,6 +122,11 @@ class Script {
   Step make_submit();
   Step make_get(int variable);
   bool choose(Step& step);
+  bool choose_actor_step(Step& step, uint64_t choice);
+  bool make_create(Step& step);
+  bool make_find(Step& step);
+  void make_kill(Step& step);
+  int size() const { return static_cast<int>(variables_.size()); }
   bool has(Feature feature) const { return (spec_.features & feature) != 0; }
   void forget(int variable) { variables_[static_cast<size_t>(variable)] = Variable::kGone; }
 
@@ -121,6 +136,8 @@ class Script {
   uint32_t done_ = 0;
   bool is_driver_ = false;
   std::vector<Variable> variables_;
+  std::map<uint64_t, std::vector<int>> variables_of_name_;  // of actors that nobody has killed
+  uint64_t naming_ = 0;                                     // the next variable has this name
 };
 
 }  // namespace rayd::sim

@@ -46,7 +46,6 @@ class Worker : public Client {
   void start(Run&& run);
   void finish(Fiber& fiber, std::vector<Value>&& results, ErrorRef error) override;
   void on_idle() override;
-  void check_order(const Run& run);
 
   std::deque<Slot> ring_;
   std::map<std::pair<TaskId, uint32_t>, std::vector<ObjectId>> unread_;
@@ -56,7 +55,6 @@ class Worker : public Client {
   OutcomeRef actor_outcome_;
   uint32_t incarnation_ = 0;
   bool is_constructed_ = false;
-  std::map<ClientId, uint64_t> last_call_;  // by caller: the number of its last call
 };
 
 }  // namespace rayd::sim

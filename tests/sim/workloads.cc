@@ -26,6 +26,8 @@ constexpr Workload kWorkloads[] = {
     {"shared_actors", kActors | kTasks | kNesting | kReferences},
     {"killed_actors", kActors | kKills},
     {"restarted_actors", kActors | kRestarts},
+    {"named_actors", kActors | kNames},
+    {"pulls", kTasks | kPuts | kStored | kReferences | kNesting},
 };
 
 }  // namespace

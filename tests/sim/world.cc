@@ -4,6 +4,7 @@
 
 #include "tests/sim/checker.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/repeats.h"
 #include "tests/sim/workloads.h"
 
 namespace rayd::sim {
@@ -12,10 +13,13 @@ namespace {
 constexpr Duration kStuckAfter = Duration::seconds(240);
 constexpr Duration kRestAfter = Duration::seconds(20);
 
+// Neighbouring seeds must not be one stream, shifted: Random adds a constant at each draw.
+uint64_t spread(uint64_t seed) { return Random{seed}.next(); }
+
 }  // namespace
 
 World::World(const Options& options)
-    : random(options.seed * 0x9E3779B97F4A7C15u + 1), trace(options.show), options_(options) {
+    : random(spread(options.seed)), trace(options.show), options_(options) {
   now = Time{Duration::seconds(1).ns};
   if (options_.check == Options::Check::kYes) checker_ = std::make_unique<Checker>(*this);
 }
@@ -145,6 +149,27 @@ void World::deliver(NodeId from, NodeId to, uint64_t generation) {
   }
   LinkMessage message = std::move(way.messages.front());
   way.messages.pop_front();
+  if (break_message(from, to, message)) return;
+  const Repeat kind = repeat_of(message);
+  if (kind == Repeat::kNever || !repeats_now()) return hand_over(from, to, std::move(message));
+  const LinkMessage again = message;
+  hand_over(from, to, std::move(message));
+  if (kind == Repeat::kAtOnce) return hand_over(from, to, LinkMessage(again));
+  at(now + Duration::millis(static_cast<int64_t>(random.below(random.chance(1, 2) ? 2 : 3'000))),
+     [this, from, to, generation, again] {
+       if (link(from, to).generation == generation && !link(from, to).is_closed &&
+           !is_frozen(from) && !is_frozen(to))
+         hand_over(from, to, LinkMessage(again));
+     });
+}
+
+bool World::repeats_now() {
+  if (repeats == 0 || !random.chance(repeats, 100)) return false;
+  count("repeated_message");
+  return true;
+}
+
+void World::hand_over(NodeId from, NodeId to, LinkMessage&& message) {
   if (to == kHeadNode) {
     if (auto* words = std::get_if<NodeToHead>(&message))
       head_->input(FromNode{from, std::move(*words)});
@@ -203,7 +228,7 @@ Worker& World::add_worker(Node& node, ClientId id) {
 void World::kill_worker(Client& worker, const std::string& cause) {
   if (!worker.is_alive()) return;
   trace.line(now, "worker ", worker.id(), " dies: ", cause);
-  worker.die();
+  if (!is_broken(Break::kNotReaped)) worker.die();
   after(short_delay(), [&worker, cause] { worker.node().reap(worker, cause); });
 }
 
@@ -223,39 +248,6 @@ void World::on_driver_ended(Client& driver, const ErrorRef& error) {
   after(long_delay(), [this, &driver] { kill_driver(driver); });
 }
 
-// ---- judging claims -----------------------------------------------------------------------------
-
-void World::on_claim(Worker& worker, const Run& run) {
-  std::string what;
-  Oracle::Task* task = oracle.find_task(run.task);
-  if (task == nullptr) {
-    say(what, "a run of a task that nobody submitted: ", run.task);
-    return violation(what);
-  }
-  ++task->starts;
-  if (task->retries >= 0 && task->starts > static_cast<uint32_t>(task->retries) + 1) {
-    say(what, run.task, " has started ", task->starts, " times with ", task->retries, " retries");
-    violation(what);
-    what.clear();
-  }
-  uint32_t& last = last_attempt_[{worker.node().id(), run.task}];
-  if (run.actor.is_nil() && run.attempt <= last) {
-    say(what, worker.node().id(), " runs ", run.task, " k=", run.attempt, " after k=", last);
-    violation(what);
-    what.clear();
-  }
-  last = std::max(last, run.attempt);
-  if (run.call->kind != CallTemplate::Kind::kActorCreation) return;
-  for (const auto& [id, client] : clients_) {
-    if (!client->is_worker() || !client->is_alive() || client.get() == &worker) continue;
-    const auto& other = static_cast<const Worker&>(*client);
-    if (other.actor() != run.actor || is_dead_to_head(other.node().id())) continue;
-    say(what, "incarnation ", run.incarnation, " of ", run.actor, " starts while ",
-        other.incarnation(), " runs in ", id);
-    violation(what);
-  }
-}
-
 bool World::is_dead_to_head(NodeId node) {
   for (const auto& known : head_->snapshot().nodes)
     if (known.view.node == node) return known.state == NodeState::kDead;
@@ -269,12 +261,14 @@ bool World::run() {
   head_ = std::make_unique<Head>(*this);
   for (uint32_t i = 0; i < nodes_wanted_; ++i) join(i == 0 ? BesideHead::kYes : BesideHead::kNo);
   start_drivers();
+  start_jobs();
   schedule_faults();
   const Time stuck_at = now + kStuckAfter;
   std::optional<Time> rest_at;
   while (violations_.empty()) {
     const bool has_more = step();
-    if (!is_ending_ && drivers_started_ == drivers_wanted_ && drivers_are_done()) {
+    if (!is_ending_ && drivers_started_ == drivers_wanted_ && drivers_are_done() &&
+        jobs_are_done()) {
       end_drivers();
       rest_at = now + kRestAfter;
     }
@@ -286,7 +280,7 @@ bool World::run() {
 }
 
 void World::tell_stuck() {
-  violation("stuck");
+  violation("stuck " + jobs.state_text());
   for (const auto& [id, client] : clients_)
     if (client->is_alive() && client->has_fibers()) violation(client->state_text());
 }
@@ -327,6 +321,21 @@ void World::start_driver() {
   driver.start_driver(spec);
 }
 
+void World::start_jobs() {
+  if (!random.chance(1, 3)) return;
+  for (uint64_t count = 1 + random.below(2); count > 0; --count) {
+    after(Duration::millis(60 + static_cast<int64_t>(random.below(1'000))), [this] {
+      ScriptSpec root;
+      root.seed = random.next();
+      root.features = features | kRoot;
+      root.steps = static_cast<uint16_t>(2 + random.below(20));
+      root.depth = static_cast<uint16_t>(1 + random.below(2));
+      jobs.submit(root, static_cast<int32_t>(random.below(4)));
+    });
+    ++jobs_wanted_;
+  }
+}
+
 void World::schedule_faults() {
   for (const Fault* fault : choose_faults(random, *this)) {
     for (uint64_t times = 1 + random.below(3); times > 0; --times) {
@@ -347,11 +356,29 @@ bool World::drivers_are_done() const {
   });
 }
 
+bool World::jobs_are_done() const { return jobs.count() == jobs_wanted_ && jobs.are_done(); }
+
 void World::end_drivers() {
   trace.line(now, "drivers are done");
   is_ending_ = true;
   for (const auto& [id, client] : clients_)
     if (!client->is_worker()) kill_driver(*client);
+  for (const int64_t seconds : {2, 7, 12})
+    after(Duration::seconds(seconds), [this] { end_detached(); });
+}
+
+// Somebody comes who knows their names.
+void World::end_detached() {
+  const std::vector<Node*> live = live_nodes();
+  if (live.empty()) return;
+  for (const ActorRow& row : head_->snapshot().actors) {
+    if (row.info.state == ActorState::kDead || row.info.creation == nullptr) continue;
+    const CallTemplate& creation = *row.info.creation;
+    if (creation.actor.lifetime != Lifetime::kDetached) continue;
+    Client& killer = add_driver(*live[random.below(live.size())]);
+    killer.kill_by_name(creation.actor.name, creation.name_space);
+    after(Duration::seconds(3), [this, &killer] { kill_driver(killer); });
+  }
 }
 
 }  // namespace rayd::sim

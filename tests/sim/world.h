@@ -16,7 +16,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/breaks.h"
 #include "tests/sim/head.h"
+#include "tests/sim/jobs.h"
+#include "tests/sim/judge.h"
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/session.h"
@@ -31,6 +34,7 @@ struct Options {
   Trace::Show show = Trace::Show::kNo;
   enum class Check : bool { kNo, kYes };
   Check check = Check::kYes;
+  Break broken = Break::kNone;
 };
 
 class Checker;
@@ -83,12 +87,13 @@ class World {
   void kill_worker(Client& worker, const std::string& cause);
   void kill_driver(Client& driver);
   void on_driver_ended(Client& driver, const ErrorRef& error);
-  /// A worker has claimed this: P2 (i), (iv), P3 (ii) are judged here.
-  void on_claim(Worker& worker, const Run& run);
+  bool is_dead_to_head(NodeId node);
 
   // ---- what is watched ------------------------------------------------------------------------
   Trace trace;
   Oracle oracle;
+  Judge judge{*this};
+  Jobs jobs{*this};
   void violation(const std::string& what);
   const std::vector<std::string>& violations() const { return violations_; }
   void count(const char* fault) { ++counts_[fault]; }
@@ -97,13 +102,16 @@ class World {
   void touch(NodeId node) { touched_.insert(node); }
   uint64_t steps() const { return steps_; }
   bool is_ending() const { return is_ending_; }
+  bool is_broken(Break what) const { return options_.broken == what; }
+  /// What can be heard twice is heard twice now.
+  bool repeats_now();
 
   // ---- what this seed is like -------------------------------------------------------------------
   uint32_t features = 0;
   uint64_t store_bytes = 0;
   uint64_t pull_failures = 0;   // of 100
   uint64_t start_failures = 0;  // of 100
-  uint64_t repeats = 0;         // of 100 requests
+  uint64_t repeats = 0;         // of 100 messages
 
   /// Crash between two actions: this node performs so many more and dies.
   struct Crash {
@@ -125,14 +133,19 @@ class World {
   void choose_scenario();
   void start_drivers();
   void start_driver();
-  bool is_dead_to_head(NodeId node);
+  void start_jobs();
   void schedule_faults();
   bool step();
   void end_drivers();
   bool drivers_are_done() const;
+  bool jobs_are_done() const;
   NodeOptions node_options(BesideHead beside_head);
   void tell_stuck();
   void deliver(NodeId from, NodeId to, uint64_t generation);
+  void hand_over(NodeId from, NodeId to, LinkMessage&& message);
+  bool break_message(NodeId from, NodeId to, const LinkMessage& message);
+  void forge_release(NodeId from, NodeId to, const LinkMessage& message);
+  void end_detached();
 
   Options options_;
   std::priority_queue<Event> events_;
@@ -145,7 +158,6 @@ class World {
   std::map<NodeId, Time> frozen_until_;
   std::map<ClientId, std::unique_ptr<Client>> clients_;
   std::map<NodeId, uint32_t> next_driver_;
-  std::map<std::pair<NodeId, TaskId>, uint32_t> last_attempt_;  // claimed there
   std::vector<ResourceSet> demands_;
   std::unique_ptr<Checker> checker_;
   std::set<NodeId> touched_;
@@ -154,6 +166,7 @@ class World {
   uint32_t nodes_wanted_ = 1;
   uint32_t drivers_wanted_ = 1;
   uint32_t drivers_started_ = 0;
+  size_t jobs_wanted_ = 0;
   int64_t slowness_ = 1;
   bool is_ending_ = false;
 };
