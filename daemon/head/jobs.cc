@@ -254,10 +254,13 @@ void Jobs::on_result(HeadContext& context, Job& job, const Value& result) {
 
 void Jobs::on_result_fetched(HeadContext& context, ResultFetched&& message) {
   const auto it = jobs_.find(message.job);
-  if (it == jobs_.end() || it->second.root != Job::Root::kFetching) return;
+  if (it == jobs_.end()) return;
   Job& job = it->second;
+  const bool is_awaited = job.root == Job::Root::kFetching;
+  if (!is_awaited && job.root != Job::Root::kNone) return;  // it runs again
   const Discard discard{root_of(job.row.job).object(1), job.row.attempt};
   parts_.outbox.to_node(context, job.row.node, PeerMessage{discard});
+  if (!is_awaited) return;  // cancelled meanwhile
   if (message.error) return fail_or_retry(context, job, message.error);
   job.row.result_json = std::move(message.text);
   end(context, job, JobState::kSucceeded, nullptr);

@@ -72,22 +72,34 @@ void Clients::on_worker(ClientId worker, ImageHash image) {
 void Clients::on_gone(NodeContext& context, ClientId client) {
   const Session* session = find(client);
   if (session == nullptr) return;
-  if (session->kind == Session::Kind::kDriver) context.out.emplace_back(ToHead{DriverGone{client}});
+  if (session->kind == Session::Kind::kDriver) {
+    context.out.emplace_back(ToHead{DriverGone{client}});
+    gone_[client] = session->job;
+  }
   sessions_.erase(client);
   last_session_ = nullptr;
 }
 
 void Clients::reannounce(NodeContext& context) {
+  // The head that was told may not have heard it.
+  for (const auto& [client, job] : gone_) context.out.emplace_back(ToHead{DriverGone{client}});
   for (const auto& [client, session] : sessions_)
     if (session.kind == Session::Kind::kDriver && session.job == JobId{})
       ask_for_job(context, client, session);
 }
 
+void Clients::on_job_ended(JobId job) {
+  std::erase_if(gone_, [job](const auto& entry) { return entry.second == job; });
+}
+
 bool Clients::expects(const OperationId& operation) const {
-  return operation == driver_operation(operation.client) && find(operation.client) != nullptr;
+  return operation == driver_operation(operation.client) &&
+         (find(operation.client) != nullptr || gone_.contains(operation.client));
 }
 
 void Clients::on_operation_reply(NodeContext& context, const OperationReply& reply) {
+  if (const auto gone = gone_.find(reply.operation.client); gone != gone_.end())
+    gone->second = reply.job;
   Session* session = find(reply.operation.client);
   if (session == nullptr || session->state != Session::State::kWaitsForJob) return;
   if (reply.error != nullptr) return refuse(context, reply.operation.client, reply.error->message);

@@ -34,6 +34,7 @@ class Clients {
   bool expects(const OperationId& operation) const;
   /// After a head restart: unanswered DriverConnected again.
   void reannounce(NodeContext& context);
+  void on_job_ended(JobId job);
 
   /// What to do with a message now: kWait keeps it (it was moved from), until take_waiting.
   enum class Admission : uint8_t { kNow, kWait, kIgnore };
@@ -75,7 +76,8 @@ class Clients {
   std::map<ClientId, Session> sessions_;
   ClientId last_client_;  // found last
   Session* last_session_ = nullptr;
-  std::deque<ClientId> released_;  // have waiting messages that may be handled now
+  std::deque<ClientId> released_;   // have waiting messages that may be handled now
+  std::map<ClientId, JobId> gone_;  // drivers, until the head has ended their jobs
 };
 
 }  // namespace rayd::node

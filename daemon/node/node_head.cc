@@ -87,6 +87,7 @@ void NodeCore::State::on_head(NodeContext& context, OperationReply&& message) {
 }
 
 void NodeCore::State::on_head(NodeContext& context, JobEnded&& message) {
+  clients.on_job_ended(message.job);
   tasks.on_job_ended(context, message.job);
   actor_calls.on_job_ended(context, message.job);
   workers.on_job_ended(context, message.job);

@@ -107,3 +107,18 @@ TEST_CASE("a view that a new head has heard already is not due any more") {
   node.pass(Duration::seconds(1));
   if (const auto due = node.core.next_deadline()) CHECK(*due > node.now);
 }
+
+TEST_CASE("a new head hears again who is gone, until it has ended that job") {
+  TestNode node;
+  node.from_head(Welcome{1, kHere, 0});
+  const ClientId client{1, 2};
+  node.on(ClientConnected{client, "me", "", {}});
+  node.from_head(OperationReply{node.take_one<DriverConnected>().operation, nullptr, {}, JobId{9}});
+  node.on(ClientGone{client});
+  CHECK(node.take_one<DriverGone>().client == client);
+  node.from_head(Welcome{2, kHere, 0});
+  CHECK(node.take_one<DriverGone>().client == client);
+  node.from_head(JobEnded{JobId{9}});
+  node.from_head(Welcome{3, kHere, 0});
+  CHECK(node.take<DriverGone>().empty());
+}

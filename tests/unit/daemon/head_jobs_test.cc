@@ -242,6 +242,20 @@ TEST_CASE("a long result is fetched, then its copy is let go") {
   CHECK(head.heard_by<Discard>(head.node).at(0).object == kRoot.object(1));
 }
 
+TEST_CASE("a job that is cancelled while its long result is fetched lets go of that") {
+  Submitted head;
+  AttemptDone done = done_with(kRoot, "");
+  done.results[0].kind = Value::Kind::kStored;
+  done.results[0].nodes = {head.node};
+  head.from(head.node, PeerMessage{done});
+  head.on(CancelJob{7, head.job, 13, {}});
+  CHECK(row_of(head, head.job).state == JobState::kCancelled);
+  CHECK(head.heard_by<Discard>(head.node).empty());  // somebody reads it
+  head.on(ResultFetched{head.job, "[long]", nullptr});
+  CHECK(head.heard_by<Discard>(head.node).at(0).object == kRoot.object(1));
+  CHECK(row_of(head, head.job).state == JobState::kCancelled);
+}
+
 TEST_CASE("a result that is too long fails its job and says what to do") {
   Submitted head;
   AttemptDone done;
