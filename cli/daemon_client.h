@@ -18,6 +18,7 @@
 #include "common/types/client_messages.h"
 #include "common/types/head_messages.h"
 #include "common/types/job.h"
+#include "common/types/token.h"
 
 namespace rayd::cli {
 
@@ -123,6 +124,11 @@ class DaemonClient {
   virtual Result<ModuleContents> add_module(const std::string& name, const std::string& path) = 0;
   virtual Status remove_module(const std::string& name) = 0;
   virtual Result<std::vector<ModuleContents>> modules() = 0;
+
+  /// The word. `lifetime_ms` 0: it does not expire.
+  virtual Result<std::string> create_token(TokenRole role, const std::string& label,
+                                           int64_t lifetime_ms) = 0;
+  virtual Status revoke_token(const std::string& id) = 0;
 
   /// `source` is a job's, worker's, actor's or node's id; empty: everything.
   virtual Result<LogPart> logs(const std::string& source, uint64_t cursor, Duration patience) = 0;

@@ -199,6 +199,22 @@ class RpcDaemonClient final : public DaemonClient {
     return read_module(name, answer->getHash(), answer->getDescription());
   }
 
+  Result<std::string> create_token(TokenRole role, const std::string& label,
+                                   int64_t lifetime_ms) override {
+    auto request = daemon_.createTokenRequest();
+    request.setRole(static_cast<uint8_t>(role));
+    request.setLabel(label);
+    request.setLifetimeMs(lifetime_ms);
+    const auto answer = waiter_->wait(request.send());
+    if (!answer) return answer.error();
+    return std::string{answer->getToken().cStr()};
+  }
+  Status revoke_token(const std::string& id) override {
+    auto request = daemon_.revokeTokenRequest();
+    request.setId(id);
+    const auto answer = waiter_->wait(request.send());
+    return answer ? Status{} : Status{answer.error()};
+  }
   Status remove_module(const std::string& name) override {
     auto request = daemon_.removeModuleRequest();
     request.setName(name);

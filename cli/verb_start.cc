@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 
@@ -57,7 +58,8 @@ std::string difference(const Options& running, const Options& asked) {
 }
 
 std::vector<std::string> arguments_of(const Shell& shell) {
-  std::vector<std::string> arguments{"--head"};
+  std::vector<std::string> arguments;
+  if (shell.command.has("--head")) arguments.push_back("--head");
   for (const std::string& flag : flags_for(shell.loaded, kDaemon)) arguments.push_back(flag);
   return arguments;
 }
@@ -118,15 +120,45 @@ int block_until_end(const Shell& shell, pid_t pid) {
 }
 
 Status check_command(const Shell& shell) {
-  if (!shell.config().address.empty() && !shell.command.has("--head")) {
+  const bool joins = !shell.config().address.empty();
+  const bool begins = shell.command.has("--head");
+  if (begins && joins) {
     return Error{ErrorCode::kInvalidArgument,
-                 "joining a cluster of another machine is not there yet; begin one on this "
-                 "machine: rayctl start --head"};
+                 "--head begins a cluster and --address joins one: say one of them"};
   }
-  if (!shell.command.has("--head")) {
+  if (begins || joins) return {};
+  return Error{ErrorCode::kInvalidArgument,
+               "say whether to begin a cluster here (rayctl start --head) or to join one (rayctl "
+               "start --address HOST:PORT --token …, the line that the head's start prints)"};
+}
+
+/// The word that lets this machine join, from the first place that has one.
+Result<std::string> find_token(const Shell& shell) {
+  if (const auto word = shell.command.text("--token")) return *word;
+  if (const auto path = shell.command.text("--token-file")) {
+    std::ifstream file{*path == "-" ? "/dev/stdin" : *path};
+    std::string word;
+    if (file >> word) return word;
     return Error{ErrorCode::kInvalidArgument,
-                 "say whether to begin a cluster here: rayctl start --head"};
+                 "--token-file " + *path + ": there is no token in it"};
   }
+  if (const char* token = std::getenv("RAYD_TOKEN"); token != nullptr && *token != 0) {
+    return std::string{token};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "to join, a token is needed: --token, --token-file FILE (- for standard input) or "
+               "RAYD_TOKEN. The head makes one: rayctl token create --role join"};
+}
+
+/// The daemon reads it from the environment, where others do not see it.
+Status pass_token(const Shell& shell) {
+  if (shell.command.has("--head")) {
+    unsetenv("RAYD_TOKEN");
+    return {};
+  }
+  const auto token = find_token(shell);
+  if (!token) return token.error();
+  setenv("RAYD_TOKEN", token->c_str(), 1);
   return {};
 }
 
@@ -142,6 +174,9 @@ int run_start(Shell& shell) {
   if (const Status made = make_places(*places, shell.environment); !made.ok()) {
     return shell.output.fail(made.error());
   }
+  if (const Status passed = pass_token(shell); !passed.ok()) {
+    return shell.output.fail(passed.error());
+  }
   DaemonStart start;
   start.program = find_daemon_program();
   start.arguments = arguments_of(shell);
@@ -152,6 +187,10 @@ int run_start(Shell& shell) {
     return shell.output.fail(
         {pid.error().code, "the daemon does not start: " + pid.error().message +
                                ". Its log: " + places->daemon_log()});
+  }
+  if (!shell.command.has("--head")) {
+    shell.output.say("this machine has joined the cluster of " + shell.config().address);
+    return shell.command.has("--block") ? block_until_end(shell, *pid) : kDone;
   }
   add_bundled_module(shell);
   const std::string flag =
@@ -166,6 +205,9 @@ int run_start(Shell& shell) {
 
 constexpr Flag kFlags[] = {
     {"--head", "", "begin a cluster on this machine", FlagType::kSwitch},
+    {"--token", "WORD", "what lets this machine join (better: --token-file, or RAYD_TOKEN)",
+     FlagType::kText},
+    {"--token-file", "FILE", "a file with it; - is standard input", FlagType::kText},
     {"--block", "", "stay until the daemon ends; Ctrl-C ends it", FlagType::kSwitch},
 };
 
@@ -173,10 +215,10 @@ constexpr Flag kFlags[] = {
 
 constinit const Verb kStart{
     .name = "start",
-    .summary = "begin a cluster on this machine; returns when it serves",
+    .summary = "begin or join a cluster on this machine; returns when it serves",
     .operands = "",
     .details =
-        "Only this machine can reach it: it listens on a Unix socket.\n"
+        "Without --bind only this machine can reach it: it listens on a Unix socket.\n"
         "Starting twice with equal options is success.",
     .flags = kFlags,
     .programs = kDaemon | kEveryVerb,

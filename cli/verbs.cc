@@ -5,9 +5,10 @@ namespace rayd::cli {
 namespace {
 
 constexpr const Verb* kVerbs[] = {
-    &kStart,     &kStop,      &kStatus,    &kSubmit,     &kTask,         &kActorCreate,
-    &kActorCall, &kActorKill, &kModuleAdd, &kModuleList, &kModuleRemove, &kList,
-    &kDescribe,  &kLogs,      &kArtifacts, &kCancel,     &kWait,         &kVersionVerb,
+    &kStart,     &kStop,        &kStatus,      &kSubmit,     &kTask,         &kActorCreate,
+    &kActorCall, &kActorKill,   &kModuleAdd,   &kModuleList, &kModuleRemove, &kTokenCreate,
+    &kTokenList, &kTokenRevoke, &kList,        &kDescribe,   &kLogs,         &kArtifacts,
+    &kCancel,    &kWait,        &kVersionVerb,
 };
 
 }  // namespace

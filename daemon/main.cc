@@ -44,8 +44,12 @@ std::string folder_of(const std::string& path) { return path.substr(0, path.rfin
 
 /// The words that are not options of the table.
 std::string read_own_words(const std::vector<std::string>& words, shell::DaemonOptions& options) {
+  options.role = shell::DaemonRole::kNode;
   for (size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == "--head") continue;
+    if (words[i] == "--head") {
+      options.role = shell::DaemonRole::kHead;
+      continue;
+    }
     if (words[i] != "--owner-pid" && words[i] != "--ready-fd") {
       return words[i] +
              ": rayd takes --head, --owner-pid, --ready-fd and the daemon's options; "
@@ -72,6 +76,12 @@ int main(int argc, char** argv) {
   const Environment environment = Environment::of_process();
   auto loaded = load_config(read_sources(environment, split.settings), measure_machine());
   if (!loaded) return refuse(loaded.error().message);
+  if (options.role == shell::DaemonRole::kNode) {
+    if (loaded->config.address.empty()) return refuse("say --head, or --address of a head to join");
+    // In the environment nobody else sees it; and workers do not inherit it.
+    if (const char* token = std::getenv("RAYD_TOKEN")) options.token = token;
+  }
+  unsetenv("RAYD_TOKEN");
   auto places = find_places(loaded->config.cluster, environment);
   if (!places) return refuse(places.error().message);
   options.config = std::move(loaded->config);

@@ -14,6 +14,11 @@ struct Config {
   std::string address;
   std::string ray_namespace;
 
+  // Other machines.
+  std::string bind;
+  std::string advertise;
+  std::string bulk_encryption;
+
   // What this node offers.
   double num_cpus = 0;
   double num_gpus = 0;

@@ -36,27 +36,6 @@ sockaddr_in6 as_v6(const SocketAddress& address) {
   return v6;
 }
 
-/// The address without its port, an IPv4 one inside of IPv6 as what it is.
-std::string host_of(const SocketAddress& address) {
-  SocketAddress shown = address;
-  if (address.storage.ss_family == AF_INET6) {
-    const sockaddr_in6 v6 = as_v6(address);
-    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-      sockaddr_in v4{};
-      v4.sin_family = AF_INET;
-      std::memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, 4);
-      std::memcpy(&shown.storage, &v4, sizeof(v4));
-      shown.length = sizeof(v4);
-    }
-  }
-  char host[NI_MAXHOST];
-  if (::getnameinfo(shown.get(), shown.length, host, sizeof(host), nullptr, 0, NI_NUMERICHOST) !=
-      0) {
-    return "an unknown address";
-  }
-  return host;
-}
-
 Error cannot_listen(const SocketAddress& address, int error) {
   const std::string where = to_string(address);
   switch (error) {
@@ -76,6 +55,26 @@ void set_option(int socket, int level, int name, int value) {
 }
 
 }  // namespace
+
+std::string host_of(const SocketAddress& address) {
+  SocketAddress shown = address;
+  if (address.storage.ss_family == AF_INET6) {
+    const sockaddr_in6 v6 = as_v6(address);
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+      sockaddr_in v4{};
+      v4.sin_family = AF_INET;
+      std::memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, 4);
+      std::memcpy(&shown.storage, &v4, sizeof(v4));
+      shown.length = sizeof(v4);
+    }
+  }
+  char host[NI_MAXHOST];
+  if (::getnameinfo(shown.get(), shown.length, host, sizeof(host), nullptr, 0, NI_NUMERICHOST) !=
+      0) {
+    return "an unknown address";
+  }
+  return host;
+}
 
 Result<HostPort> parse_host_port(std::string_view text) {
   HostPort address;

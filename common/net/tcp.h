@@ -40,6 +40,8 @@ struct SocketAddress {
 
 /// As HostPort's; an IPv4 address that came through an IPv6 socket is shown as what it is.
 std::string to_string(const SocketAddress& address);
+/// The address without its port, an IPv4 one inside of IPv6 as what it is.
+std::string host_of(const SocketAddress& address);
 /// Whom to count together: the IPv4 address, or the /64 of an IPv6 one, since a machine has all of
 /// those.
 std::string source_of(const SocketAddress& address);

@@ -72,6 +72,12 @@ interface Daemon {
 
   job @15 () -> (sink :JobSink);
   # In a job's root worker: where its progress and files go. Refused elsewhere.
+
+  createToken @16 (role :UInt8, label :Text, lifetimeMs :Int64) -> (token :Text);
+  # rayd::TokenRole. Only this answer ever has the word; the head keeps a hash of its secret.
+  # lifetimeMs 0: it does not expire. Refused where the head listens to no other machine.
+  revokeToken @17 (id :Text) -> ();
+  # As `list tokens` shows it. Who is connected by it stays; nobody comes by it any more.
 }
 
 interface Rings {

@@ -52,6 +52,8 @@ struct Hello {
   # 16 bytes; empty: not known yet. A member of another cluster is refused.
   node @7 :UInt32;
   # The speaker's ordinal; 0: none yet, or a client. It must be that of its key.
+  to @10 :UInt32;
+  # Whom it wants to talk to at that address: an ordinal, or 0, the head.
   resume @8 :SessionPoint;
   plainBulk @9 :Bool;
   # On the bulk lane: the speaker's site does not encrypt bulk data. If the answer agrees, TLS ends

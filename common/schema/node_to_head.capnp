@@ -39,6 +39,9 @@ struct NodeView {
   # Tasks that wait there for resources.
   labels @8 :List(V.Variable);
   # Each name once.
+  identity @9 :Data;
+  # The hash of the key that it proves to have (32 bytes). From a node: whatever it says, the head
+  # writes what the handshake proved. Others pin it when they connect. Empty: it listens to nobody.
 }
 
 struct Announce {

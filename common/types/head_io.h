@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/random.h"
 #include "common/types/head_messages.h"
+#include "common/types/token.h"
 
 namespace rayd {
 
@@ -56,15 +57,18 @@ struct NodeRow {
   NodeState state = NodeState::kAlive;  // kAlive or kDead
   uint64_t m = 0;                       // kDead: the membership version that says so
   BesideHead beside_head = BesideHead::kNo;
+  KeyHash identity;
 };
 struct MembershipRow {
+  ClusterId cluster;
   uint64_t epoch = 0;
   uint64_t m = 0;
   uint32_t next_node = 1;
   uint32_t next_job = 1;
   uint64_t settled = 0;
 };
-using JournalRow = std::variant<JobRow, ActorRow, ModuleRow, NodeRow, MembershipRow>;
+/// One that names a token and is all zero else deletes.
+using JournalRow = std::variant<JobRow, ActorRow, ModuleRow, NodeRow, MembershipRow, TokenRow>;
 
 // ---- inputs
 // ---------------------------------------------------------------------------------------
@@ -120,6 +124,15 @@ struct RemoveModule {
   uint64_t request = 0;
   std::string name;
 };
+struct PutToken {
+  uint64_t request = 0;
+  TokenRow row;
+};
+struct RevokeToken {
+  uint64_t request = 0;
+  TokenId token;
+  int64_t now_unix_ms = 0;
+};
 /// The answer to FetchResult.
 struct ResultFetched {
   JobId job;
@@ -127,9 +140,9 @@ struct ResultFetched {
   ErrorRef error;
 };
 
-using HeadInput =
-    std::variant<HeadTick, NodeConnected, NodeDisconnected, FromNode, NodeJoins, Committed,
-                 SubmitJob, CancelJob, PutModule, RemoveModule, ResultFetched>;
+using HeadInput = std::variant<HeadTick, NodeConnected, NodeDisconnected, FromNode, NodeJoins,
+                               Committed, SubmitJob, CancelJob, PutModule, RemoveModule, PutToken,
+                               RevokeToken, ResultFetched>;
 
 // ---- actions
 // --------------------------------------------------------------------------------------
@@ -181,6 +194,7 @@ struct HeadContext {
 };
 
 struct HeadOptions {
+  ClusterId cluster;  // what a journal without one gets
   Duration suspect_after = Duration::seconds(2);
   Duration dead_after = Duration::millis(4'500);
   Duration restart_backoff = Duration::millis(100);

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/types/call.h"
+#include "common/types/identity.h"
 #include "common/types/peer_messages.h"
 
 namespace rayd {
@@ -23,7 +24,8 @@ struct NodeView {
   NodeId node;
   uint64_t version = 0;
   std::string name;
-  std::string address;
+  std::string address;  // host:port where others reach it; empty: it listens to nobody
+  KeyHash identity;     // as the head has seen it proven, whatever the node says
   ResourceSet total;
   ResourceSet used;  // reserved by running work
   ResourceSet lent;  // of used: lent by blocked workers

@@ -61,6 +61,7 @@ struct Hello {
   std::optional<HelloToken> token;  // none: the key that TLS proved is known where it is said
   ClusterId cluster;                // nil: not known yet, a first join
   NodeId node;                      // 0: none yet, or a client
+  NodeId to;                        // whom it wants there; 0: the head
   SessionPoint resume;
   PlainBulk plain_bulk = PlainBulk::kNo;
   auto operator<=>(const Hello&) const = default;

@@ -5,6 +5,7 @@
 // between two actions of one handler.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -171,6 +172,9 @@ struct NodeContext {
 struct NodeOptions {
   NodeId node;
   std::string name;
+  std::string address;  // as in NodeView
+  KeyHash identity;
+  std::map<std::string, std::string> labels;
   ResourceSet total;
   uint32_t max_workers = 0;      // default 8 × CPUs + 64
   uint32_t pipeline_depth = 64;  // tasks of one shape queued in a worker's ring

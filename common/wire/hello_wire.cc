@@ -130,6 +130,7 @@ Hello read_hello(schema::Hello::Reader reader) {
   }
   hello.cluster = read_cluster(reader.getCluster());
   hello.node = {reader.getNode()};
+  hello.to = {reader.getTo()};
   hello.resume = read_point(reader.getResume());
   hello.plain_bulk = PlainBulk{reader.getPlainBulk()};
   return hello;
@@ -176,6 +177,7 @@ Bytes encode(const Hello& hello) {
     }
     builder.setCluster(cluster_data(hello.cluster));
     builder.setNode(hello.node.value);
+    builder.setTo(hello.to.value);
     write_point(builder.initResume(), hello.resume);
     builder.setPlainBulk(hello.plain_bulk == PlainBulk::kYes);
   });

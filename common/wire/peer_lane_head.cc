@@ -1,4 +1,5 @@
 // The messages between a node and the head (node_to_head.capnp, head_to_node.capnp).
+#include <algorithm>
 #include <string>
 #include <variant>
 
@@ -36,6 +37,7 @@ void write_view(schema::NodeView::Builder builder, const NodeView& view) {
     labels[i].setName(as_text(name));
     labels[i++].setValue(as_text(value));
   }
+  if (!view.identity.is_nil()) builder.setIdentity(data_of(view.identity.bytes));
 }
 NodeView read_view(schema::NodeView::Reader reader) {
   NodeView view;
@@ -47,6 +49,10 @@ NodeView read_view(schema::NodeView::Reader reader) {
   view.used = read_resources(reader.getUsed());
   view.lent = read_resources(reader.getLent());
   view.queued = reader.getQueued();
+  if (const auto identity = reader.getIdentity(); identity.size() > 0) {
+    if (identity.size() != view.identity.bytes.size()) throw Malformed{"a key hash of wrong size"};
+    std::copy(identity.begin(), identity.end(), view.identity.bytes.begin());
+  }
   for (const auto label : checked(reader.getLabels())) {
     if (!view.labels.emplace(text_of(label.getName()), text_of(label.getValue())).second) {
       throw Malformed{"a label twice"};

@@ -31,6 +31,8 @@ struct HeadCore::State {
   void on(HeadContext& context, CancelJob&& input) { jobs.on_cancel(context, input); }
   void on(HeadContext& context, PutModule&& input);
   void on(HeadContext& context, RemoveModule&& input);
+  void on(HeadContext& context, PutToken&& input);
+  void on(HeadContext& context, RevokeToken&& input);
   void on(HeadContext& context, ResultFetched&& input) {
     jobs.on_result_fetched(context, std::move(input));
   }
@@ -46,6 +48,7 @@ struct HeadCore::State {
   MembershipRow membership;
   Outbox outbox;
   std::map<std::string, ModuleRow> modules;
+  TokenTable tokens;
   HeadParts parts{options, membership, outbox, nodes, actors, jobs};
   Nodes nodes{parts};
   Actors actors{parts};
@@ -59,6 +62,7 @@ void HeadCore::load(JournalRow&& row) {
   State& state = *state_;
   std::visit(Overloaded{
                  [&](MembershipRow& r) { state.membership = r; },
+                 [&](TokenRow& r) { state.tokens.load(r); },
                  [&](NodeRow& r) { state.nodes.load(std::move(r)); },
                  [&](ModuleRow& r) {
                    if (r.hash == ImageHash{})
@@ -74,6 +78,7 @@ void HeadCore::load(JournalRow&& row) {
 
 void HeadCore::begin_epoch(HeadContext& context) {
   State& state = *state_;
+  if (state.membership.cluster.is_nil()) state.membership.cluster = state.options.cluster;
   ++state.membership.epoch;
   state.outbox.append(context, state.membership);
   state.actors.begin_epoch(context);
@@ -101,8 +106,20 @@ HeadSnapshot HeadCore::snapshot() const {
   state_->actors.append_to(snapshot);
   state_->jobs.append_to(snapshot);
   for (const auto& [name, row] : state_->modules) snapshot.modules.push_back(row);
+  snapshot.tokens = state_->tokens.list();
+  snapshot.cluster = state_->membership.cluster;
   return snapshot;
 }
+
+TokenVerdict HeadCore::verify(int64_t unix_ms, const PresentedToken& presented,
+                              TokenRole wanted) const {
+  return state_->tokens.verify(unix_ms, presented, wanted);
+}
+
+std::optional<KeyHash> HeadCore::key_of(NodeId node) const { return state_->nodes.key_of(node); }
+bool HeadCore::knows(const KeyHash& key) const { return state_->nodes.knows(key); }
+ClusterId HeadCore::cluster() const { return state_->membership.cluster; }
+uint64_t HeadCore::epoch() const { return state_->membership.epoch; }
 
 // ---- inputs -------------------------------------------------------------------------------------
 
@@ -132,6 +149,30 @@ void HeadCore::State::on(HeadContext& context, RemoveModule&& input) {
   ModuleRow nothing;
   nothing.name = input.name;
   outbox.append(context, std::move(nothing));
+  outbox.emit(context, RequestReply{input.request, nullptr, {}});
+}
+
+void HeadCore::State::on(HeadContext& context, PutToken&& input) {
+  for (const TokenId ended : tokens.forget_ended(context.unix_ms)) {
+    TokenRow nothing;
+    nothing.token = ended;
+    outbox.append(context, nothing);
+  }
+  if (const Status added = tokens.add(input.row); !added.ok()) {
+    ErrorRef error = make_error(added.error().code, added.error().message);
+    return outbox.emit(context, RequestReply{input.request, std::move(error), {}});
+  }
+  outbox.append(context, input.row);
+  outbox.emit(context, RequestReply{input.request, nullptr, {}});
+}
+
+void HeadCore::State::on(HeadContext& context, RevokeToken&& input) {
+  const auto revoked = tokens.revoke(input.token, input.now_unix_ms);
+  if (!revoked) {
+    ErrorRef error = make_error(revoked.error().code, revoked.error().message);
+    return outbox.emit(context, RequestReply{input.request, std::move(error), {}});
+  }
+  outbox.append(context, *revoked);
   outbox.emit(context, RequestReply{input.request, nullptr, {}});
 }
 

@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "common/types/head_io.h"
+#include "daemon/head/tokens.h"
 
 namespace rayd::head {
 
 /// What `status`, `list` and the checker see.
 struct HeadSnapshot {
+  ClusterId cluster;
   uint64_t epoch = 0;
   uint64_t m = 0;
   uint64_t settled = 0;
@@ -26,6 +28,7 @@ struct HeadSnapshot {
   std::vector<ActorRow> actors;
   std::vector<JobRow> jobs;
   std::vector<ModuleRow> modules;
+  std::vector<TokenRow> tokens;
 };
 
 class HeadCore {
@@ -42,6 +45,14 @@ class HeadCore {
   void on(HeadContext& context, HeadInput&& input);
   std::optional<Time> next_deadline() const;
   HeadSnapshot snapshot() const;
+  /// Who has presented this may do that, or why not.
+  TokenVerdict verify(int64_t unix_ms, const PresentedToken& presented, TokenRole wanted) const;
+  /// The key of a live member.
+  std::optional<KeyHash> key_of(NodeId node) const;
+  /// This key's machine is, or was, a member.
+  bool knows(const KeyHash& key) const;
+  ClusterId cluster() const;
+  uint64_t epoch() const;
 
  private:
   struct State;

@@ -25,6 +25,17 @@ bool Nodes::is_live(NodeId node) const {
   return it != nodes_.end() && it->second.state != NodeState::kDead;
 }
 
+std::optional<KeyHash> Nodes::key_of(NodeId node) const {
+  if (!is_live(node)) return std::nullopt;
+  return nodes_.at(node).row.identity;
+}
+
+bool Nodes::knows(const KeyHash& key) const {
+  return !key.is_nil() && std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& entry) {
+    return entry.second.row.identity == key;
+  });
+}
+
 // ---- the journal --------------------------------------------------------------------------------
 
 void Nodes::load(NodeRow&& row) {
@@ -68,17 +79,25 @@ void Nodes::forget_dead(HeadContext& context) {
   });
   if (any) return;
   for (const auto& [id, node] : nodes_)
-    parts_.outbox.append(context, NodeRow{id, {}, NodeState::kDead, 0, BesideHead::kNo});
+    parts_.outbox.append(context, NodeRow{id, {}, NodeState::kDead, 0, BesideHead::kNo, {}});
   nodes_.clear();
 }
 
 // ---- coming -------------------------------------------------------------------------------------
 
 void Nodes::on_joins(HeadContext& context, const NodeJoins& message) {
+  // A machine that comes again has begun anew: what it was before is over.
+  const KeyHash key = message.announce.view.identity;
+  std::vector<NodeId> before;
+  for (const auto& [id, node] : nodes_)
+    if (!key.is_nil() && node.row.identity == key && node.state != NodeState::kDead)
+      before.push_back(id);
+  for (const NodeId id : before) declare_dead(context, id, nodes_.at(id), "its machine joins anew");
   MembershipRow& membership = parts_.membership;
   const NodeId id{membership.next_node++};
   Node& node = nodes_[id];
-  node.row = {id, message.announce.view.name, NodeState::kAlive, 0, message.beside_head};
+  node.row = {id, message.announce.view.name, NodeState::kAlive,
+              0,  message.beside_head,        message.announce.view.identity};
   if (node.row.name.empty()) node.row.name = to_string(id);
   node.heard = context.now;
   node.settled_reported = membership.m;  // whatever died before it came concerns it not

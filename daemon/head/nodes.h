@@ -48,6 +48,10 @@ class Nodes {
 
   /// An ordinal that is in use; the others are dead.
   bool is_live(NodeId node) const;
+  /// Whose key a live one has.
+  std::optional<KeyHash> key_of(NodeId node) const;
+  /// A machine with this key is, or was, a member.
+  bool knows(const KeyHash& key) const;
   /// It is dead, and a message came from it: it is told so.
   void refuse(HeadContext& context, NodeId node);
   /// To every live node that has announced itself.

@@ -4,6 +4,16 @@
 
 namespace rayd::node {
 
+Announce first_words(const NodeOptions& options) {
+  Announce announce;
+  announce.view.name = options.name;
+  announce.view.address = options.address;
+  announce.view.identity = options.identity;
+  announce.view.labels = options.labels;
+  announce.view.total = options.total;
+  return announce;
+}
+
 NodeCore::NodeCore(NodeOptions options)
     : state_(std::make_unique<State>(std::move(options), *this)) {}
 NodeCore::~NodeCore() = default;

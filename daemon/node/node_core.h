@@ -13,6 +13,9 @@
 
 namespace rayd::node {
 
+/// What a node without an ordinal says to the head: who it is and what it has.
+Announce first_words(const NodeOptions& options);
+
 class NodeCore {
  public:
   explicit NodeCore(NodeOptions options);

@@ -155,6 +155,9 @@ NodeView Workers::view() const {
   view.node = parts_.options.node;
   view.version = ledger_.version();
   view.name = parts_.options.name;
+  view.address = parts_.options.address;
+  view.identity = parts_.options.identity;
+  view.labels = parts_.options.labels;
   view.total = ledger_.total();
   view.used = ledger_.granted();
   view.lent.cpu = ledger_.lent_cpu();

@@ -101,6 +101,11 @@ class Control {
                           Callback<ModuleRow> done) = 0;
   virtual void remove_module(const std::string& name, Callback<std::string> done) = 0;
 
+  /// The word itself; it is not kept. `lifetime_ms` 0: it does not expire.
+  virtual void create_token(TokenRole role, const std::string& label, int64_t lifetime_ms,
+                            Callback<std::string> done) = 0;
+  virtual void revoke_token(const std::string& id, Callback<std::string> done) = 0;
+
   /// Ends the daemon soon, after replies have left.
   virtual void stop(StopWorker::How how) = 0;
 };

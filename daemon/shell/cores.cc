@@ -11,18 +11,31 @@ constexpr uint64_t kOwnSession = 1;
 
 }  // namespace
 
-Cores::Cores(Performer& performer, const BatchClock& clock, HeadOptions head_options,
+Cores::Cores(Performer& performer, const BatchClock& clock, std::optional<HeadOptions> head_options,
              uint64_t random_seed)
-    : performer_(performer), clock_(clock), head_(head_options), random_(random_seed) {}
+    : performer_(performer), clock_(clock), random_(random_seed) {
+  if (head_options) head_ = std::make_unique<head::HeadCore>(*head_options);
+}
 
 void Cores::begin(NodeOptions options) {
   node_options_ = std::move(options);
   HeadContext context{clock_.now(), random_, head_actions_, now_unix_ms()};
-  head_.begin_epoch(context);
-  NodeJoins joins{kOwnSession, {}, BesideHead::kYes};
-  joins.announce.view.name = node_options_.name;
-  joins.announce.view.total = node_options_.total;
-  feed(HeadInput{std::move(joins)});
+  head_->begin_epoch(context);
+  feed(HeadInput{NodeJoins{kOwnSession, node::first_words(node_options_), BesideHead::kYes}});
+}
+
+void Cores::welcome(NodeOptions options, const Welcome& welcome) {
+  node_options_ = std::move(options);
+  start_node(welcome);
+  work_off();
+}
+
+void Cores::start_node(const Welcome& welcome) {
+  node_id_ = welcome.node;
+  node_options_.node = node_id_;
+  node_ = std::make_unique<node::NodeCore>(node_options_);
+  performer_.observe(HeadToNode{welcome});
+  inputs_.emplace_back(std::in_place_index<0>, NodeInput{FromHead{HeadToNode{welcome}}});
 }
 
 void Cores::feed(NodeInput&& input) {
@@ -56,7 +69,8 @@ void Cores::run(NodeInput&& input) {
   node_->on(context, std::move(input));
   // Performing may feed inputs, which wait; so the list does not change under us.
   for (NodeAction& action : node_actions_) {
-    if (auto* to_head = std::get_if<ToHead>(&action)) {
+    auto* to_head = std::get_if<ToHead>(&action);
+    if (to_head != nullptr && head_) {
       inputs_.emplace_back(std::in_place_index<1>,
                            HeadInput{FromNode{node_id_, std::move(to_head->message)}});
     } else {
@@ -68,7 +82,8 @@ void Cores::run(NodeInput&& input) {
 
 void Cores::run(HeadInput&& input) {
   HeadContext context{clock_.now(), random_, head_actions_, now_unix_ms()};
-  head_.on(context, std::move(input));
+  RAY_CHECK(head_);
+  head_->on(context, std::move(input));
   for (HeadAction& action : head_actions_) {
     if (action.after <= committed_) {
       release(std::move(action));
@@ -80,13 +95,13 @@ void Cores::run(HeadInput&& input) {
 }
 
 void Cores::release(HeadAction&& action) {
-  if (auto* to_node = std::get_if<ToNode>(&action.what)) {
+  auto* to_node = std::get_if<ToNode>(&action.what);
+  auto* welcome = std::get_if<ToJoiner>(&action.what);
+  if (to_node != nullptr && to_node->node == node_id_) {
+    performer_.observe(to_node->message);
     inputs_.emplace_back(std::in_place_index<0>, NodeInput{FromHead{std::move(to_node->message)}});
-  } else if (auto* welcome = std::get_if<ToJoiner>(&action.what)) {
-    node_id_ = welcome->welcome.node;
-    node_options_.node = node_id_;
-    node_ = std::make_unique<node::NodeCore>(node_options_);
-    inputs_.emplace_back(std::in_place_index<0>, NodeInput{FromHead{HeadToNode{welcome->welcome}}});
+  } else if (welcome != nullptr && welcome->session == kOwnSession) {
+    start_node(welcome->welcome);
   } else {
     performer_.perform(std::move(action));
   }
@@ -108,13 +123,13 @@ void Cores::on_committed(uint64_t number) {
 
 std::optional<Time> Cores::tick() {
   const Time now = clock_.now();
-  const auto head_due = head_.next_deadline();
+  const auto head_due = head_ ? head_->next_deadline() : std::nullopt;
   if (head_due && *head_due <= now) feed(HeadInput{HeadTick{}});
   if (node_) {
     const auto node_due = node_->next_deadline();
     if (node_due && *node_due <= now) feed(NodeInput{Tick{}});
   }
-  std::optional<Time> next = head_.next_deadline();
+  std::optional<Time> next = head_ ? head_->next_deadline() : std::nullopt;
   if (node_) {
     const auto node_next = node_->next_deadline();
     if (node_next && (!next || *node_next < *next)) next = node_next;

@@ -1,6 +1,7 @@
 // Start, the loop, the end.
 #include "daemon/shell/daemon.h"
 
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,8 +22,13 @@ namespace {
 
 constexpr uint64_t kAddressesPerByte = 8;  // the segment's addresses against its capacity
 
-HeadOptions head_options(const Config& config) {
+std::optional<HeadOptions> head_options(const DaemonOptions& daemon) {
+  if (daemon.role != DaemonRole::kHead) return std::nullopt;
+  const Config& config = daemon.config;
   HeadOptions options;
+  if (getrandom(options.cluster.bytes.data(), options.cluster.bytes.size(), 0) < 0) {
+    throw std::runtime_error{"the system has no random numbers"};
+  }
   options.suspect_after = Duration::millis(config.suspect_after_ms);
   options.dead_after = Duration::millis(config.lease_wait_ms);
   return options;
@@ -61,16 +67,16 @@ DaemonCore::DaemonCore(DaemonOptions options)
       store_(static_cast<uint64_t>(options_.config.object_store_memory) * kAddressesPerByte),
       images_(options_.places.modules_dir()),
       book_(options_.places, options_.config),
-      cores_(*this, clock_, head_options(options_.config),
-             static_cast<uint64_t>(now_boottime().ns)),
-      hot_(io_, *this, clock_, spin_budget(options_.config)),
+      spin_budget_(spin_budget(options_.config)),
+      cores_(*this, clock_, head_options(options_), static_cast<uint64_t>(now_boottime().ns)),
+      hot_(io_, *this, clock_, spin_budget_),
       processes_(io_, *this, [&] {
         WorkerProcesses::Options given;
         given.worker_program = options_.worker_program;
         return given;
       }()) {
   started_unix_ms_ = unix_ms_now();
-  open_journal();
+  if (cores_.has_head()) open_journal();
   if (const Status status = processes_.start_keeper(); !status.ok()) {
     throw std::runtime_error{status.error().message};
   }
@@ -102,6 +108,13 @@ void DaemonCore::open_journal() {
 }
 
 void DaemonCore::begin() {
+  open_network();  // nobody arrives before the loop runs
+  if (!cores_.has_head()) return join();
+  cores_.begin(node_options());
+  if (network_) network_->peers().set_cluster(cores_.head().cluster());
+}
+
+NodeOptions DaemonCore::node_options() const {
   const Config& config = options_.config;
   NodeOptions node;
   char host[256] = "localhost";
@@ -114,7 +127,12 @@ void DaemonCore::begin() {
   node.store_capacity_bytes = static_cast<uint64_t>(config.object_store_memory);
   node.store_virtual_bytes = node.store_capacity_bytes * kAddressesPerByte;
   node.lease = Duration::millis(config.lease_ms);
-  cores_.begin(std::move(node));
+  node.labels = config.labels;
+  if (network_) {
+    node.address = network_->address();
+    node.identity = network_->identity().hash();
+  }
+  return node;
 }
 
 void DaemonCore::watch_signals() {
@@ -151,14 +169,14 @@ int DaemonCore::run() {
     hot_.ring();
     if (cores_.has_joined() && options_.ready_fd >= 0) say_ready("ready");
     if (any || stopping_) continue;  // asked to stop just now, nothing else would end the sleep
-    if (hot_.is_active()) {
+    if (hot_.is_active() || (network_ && network_->peers().is_active())) {
       sched_yield();
     } else {
       sleep_until(due);
     }
   }
   shut_down();
-  return 0;
+  return exit_status_;
 }
 
 bool DaemonCore::drain() {
@@ -180,6 +198,7 @@ void DaemonCore::sleep_until(std::optional<Time> deadline) {
 
 void DaemonCore::shut_down() {
   rpc_->stop_listening();
+  if (network_) network_->stop_listening();
   bool stopped = false;
   processes_.stop([&] { stopped = true; });
   while (!stopped) io_.run_one();
@@ -195,8 +214,12 @@ int run_daemon(DaemonOptions options) {
       throw std::runtime_error{made.error().message};
     }
     open_daemon_log(options.places.daemon_log(), options.config);
-    DaemonCore daemon{std::move(options)};
-    return daemon.run();
+    for (;;) {
+      DaemonCore daemon{options};
+      const int status = daemon.run();
+      if (!daemon.begins_anew()) return status;
+      options.ready_fd = -1;
+    }
   } catch (const std::exception& failure) {
     const std::string line = std::string{failure.what()} + "\n";
     std::fprintf(stderr, "rayd: %s", line.c_str());

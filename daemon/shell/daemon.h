@@ -8,6 +8,7 @@
 // epoll when no channel is active and nothing is due.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -16,7 +17,12 @@
 
 namespace rayd::shell {
 
+enum class DaemonRole : uint8_t { kHead, kNode };
+
 struct DaemonOptions {
+  DaemonRole role = DaemonRole::kHead;
+  /// kNode: the word that lets it join; empty: its key is known to the head.
+  std::string token;
   Config config;
   Places places;
   std::string worker_program;  // rayd-worker

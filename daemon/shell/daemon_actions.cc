@@ -44,8 +44,10 @@ void DaemonCore::perform(NodeAction&& action) {
             }
             hot_.run(order.worker, order.run);
           },
-          [&](ToPeer& order) { log(Event::Level::kError, "no_such_peer", to_string(order.node)); },
-          [&](ToHead&) { RAY_CHECK(false); },  // Cores passes these on
+          [&](ToPeer& order) {
+            if (network_) network_->peers().to_peer(order.node, order.message);
+          },
+          [&](ToHead& order) { network_->peers().to_head(order.message); },
           [&](StartWorker& order) { start_worker(order); },
           [&](StopWorker& order) {
             processes_.kill_worker(order.worker, order.how == StopWorker::How::kKill
@@ -80,8 +82,12 @@ void DaemonCore::perform(NodeAction&& action) {
 
 void DaemonCore::perform(HeadAction&& action) {
   std::visit(Overloaded{
-                 [&](ToNode&) { RAY_CHECK(false); },  // Cores passes these on
-                 [&](ToJoiner&) { RAY_CHECK(false); },
+                 [&](ToNode& order) {
+                   if (network_) network_->peers().to_member(order.node, order.message);
+                 },
+                 [&](ToJoiner& order) {
+                   if (network_) network_->peers().welcome(order.session, order.welcome);
+                 },
                  [&](Append& order) { journal_->append(order.number, std::move(order.row)); },
                  [&](RequestReply& reply) {
                    const auto request = requests_.find(reply.request);

@@ -3,6 +3,7 @@
 
 #include "common/base/process_tree.h"
 #include "common/config/module_names.h"
+#include "common/net/token.h"
 #include "daemon/shell/daemon_core.h"
 #include "daemon/shell/inline_session.h"
 #include "daemon/shell/rpc_front.h"
@@ -163,6 +164,50 @@ void DaemonCore::remove_module(const std::string& name, Callback<std::string> do
     }
   };
   feed(HeadInput{RemoveModule{request, name}});
+}
+
+void DaemonCore::create_token(TokenRole role, const std::string& label, int64_t lifetime_ms,
+                              Callback<std::string> done) {
+  if (!network_) {
+    return done(Error{ErrorCode::kInvalidArgument,
+                      "this cluster listens to no other machine, so nobody could use a token; "
+                      "start it with --bind ADDR[:PORT]"});
+  }
+  const Token token = make_token(network_->identity().hash());
+  TokenRow row;
+  row.token = token.id;
+  row.role = role;
+  row.secret = hash_secret(token.secret);
+  row.label = label;
+  row.created_unix_ms = unix_ms_now();
+  row.expires_unix_ms = lifetime_ms == 0 ? 0 : row.created_unix_ms + lifetime_ms;
+  const uint64_t request = next_request_++;
+  requests_[request] = [word = to_text(token), done = std::move(done)](Result<JobId> reply) {
+    if (reply) {
+      done(word);
+    } else {
+      done(reply.error());
+    }
+  };
+  feed(HeadInput{PutToken{request, std::move(row)}});
+}
+
+void DaemonCore::revoke_token(const std::string& id, Callback<std::string> done) {
+  const auto tokens = cores_.head_snapshot().tokens;
+  const auto found = std::find_if(tokens.begin(), tokens.end(),
+                                  [&](const TokenRow& row) { return to_string(row.token) == id; });
+  if (found == tokens.end()) {
+    return done(Error{ErrorCode::kNotFound, "there is no token " + id + "; rayctl token list"});
+  }
+  const uint64_t request = next_request_++;
+  requests_[request] = [id, done = std::move(done)](Result<JobId> reply) {
+    if (reply) {
+      done(id);
+    } else {
+      done(reply.error());
+    }
+  };
+  feed(HeadInput{RevokeToken{request, found->token, unix_ms_now()}});
 }
 
 void DaemonCore::stop(StopWorker::How) {

@@ -4,6 +4,7 @@
 //   daemon_actions.cc  performs what the cores ask for
 //   daemon_clients.cc  drivers, sessions, workers: their coming and going
 //   daemon_control.cc  what the control lane asks (Control)
+//   daemon_peers.cc    other machines (NetworkEvents)
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -21,8 +22,10 @@
 #include "daemon/shell/images.h"
 #include "daemon/shell/job_book.h"
 #include "daemon/shell/journal.h"
+#include "daemon/shell/network.h"
 #include "daemon/shell/object_store.h"
 #include "daemon/shell/process_watch.h"
+#include "daemon/shell/rpc_peer.h"
 #include "daemon/shell/worker_processes.h"
 
 namespace rayd::shell {
@@ -30,13 +33,19 @@ namespace rayd::shell {
 class RpcFront;  // rpc_front.h: the socket and its RPC objects
 class InlineSession;
 
-class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer {
+class DaemonCore final : public Control,
+                         HotLaneEvents,
+                         WorkerEvents,
+                         Performer,
+                         public NetworkEvents {
  public:
   explicit DaemonCore(DaemonOptions options);
   ~DaemonCore() override;
 
-  /// Serves until it is told to stop.
+  /// Serves until it is told to stop; the exit status.
   int run();
+  /// It ended because this ordinal is over: make another.
+  bool begins_anew() const { return begins_anew_; }
 
   // ---- Control (daemon_control.cc)
   DaemonFacts facts() const override;
@@ -54,6 +63,9 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   void add_module(const std::string& name, const std::string& path,
                   Callback<ModuleRow> done) override;
   void remove_module(const std::string& name, Callback<std::string> done) override;
+  void create_token(TokenRole role, const std::string& label, int64_t lifetime_ms,
+                    Callback<std::string> done) override;
+  void revoke_token(const std::string& id, Callback<std::string> done) override;
   void stop(StopWorker::How how) override;
 
   // ---- for InlineSession
@@ -95,12 +107,36 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   // ---- Performer (daemon_actions.cc)
   void perform(NodeAction&& action) override;
   void perform(HeadAction&& action) override;
+  void observe(const HeadToNode& message) override;
   void fetch_result(const FetchResult& order);
   void log(Event::Level level, const std::string& name, const std::string& text);
 
   // ---- the loop (daemon.cc)
   void open_journal();
   void begin();
+  NodeOptions node_options() const;
+  // ---- NetworkEvents (daemon_peers.cc)
+  void on_control_arrival(std::unique_ptr<Arrival> arrival) override;
+  void on_bulk_arrival(std::unique_ptr<Arrival> arrival) override;
+  void on_peer_message(NodeId from, PeerMessage&& message) override;
+  void on_head_message(HeadToNode&& message) override;
+  void on_head_refused(const HelloRefused& why) override;
+  void on_head_unreachable(const Error& why) override;
+  void on_member_message(NodeId from, NodeToHead&& message) override;
+  void on_joins(uint64_t session, Announce&& announce) override;
+  void on_returns(uint64_t session) override;
+  void on_member_lost(NodeId member) override;
+  std::optional<KeyHash> member_key(NodeId member) const override;
+  std::optional<HelloRefused> may_join(const KeyHash& key,
+                                       const std::optional<HelloToken>& token) override;
+  uint64_t epoch() const override;
+  void on_peer_event(Event::Level level, const std::string& name, const std::string& text) override;
+  void open_network();
+  void join();
+  std::variant<RpcPeer, HelloRefused> judge(const Arrival& arrival);
+  void on_welcome(const Welcome& welcome);
+  void fail_to_start(const std::string& why);
+  void begin_anew(const std::string& why);
   void watch_signals();
   void watch_owner();
   void say_ready(const std::string& line);
@@ -117,11 +153,13 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   Images images_;
   JobBook book_;
   BatchClock clock_;
+  Duration spin_budget_;
   Cores cores_;
   HotLane hot_;
   WorkerProcesses processes_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<RpcFront> rpc_;
+  std::unique_ptr<Network> network_;  // none: this machine alone
 
   std::map<ClientId, Driver> drivers_;
   std::map<ClientId, Worker> workers_;
@@ -133,6 +171,10 @@ class DaemonCore final : public Control, HotLaneEvents, WorkerEvents, Performer 
   uint64_t next_operation_ = 1;
   int64_t started_unix_ms_ = 0;
   bool stopping_ = false;
+  Time join_deadline_;
+  uint64_t epoch_ = 0;        // that this node heard last
+  bool begins_anew_ = false;  // as another ordinal, once this has ended
+  int exit_status_ = 0;
 };
 
 int64_t unix_ms_now();

@@ -13,13 +13,16 @@
 namespace rayd::shell {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 constexpr char kSchema[] =
     "CREATE TABLE IF NOT EXISTS membership (id INTEGER PRIMARY KEY CHECK (id = 0),"
-    " epoch INTEGER, m INTEGER, next_node INTEGER, next_job INTEGER, settled INTEGER);"
+    " epoch INTEGER, m INTEGER, next_node INTEGER, next_job INTEGER, settled INTEGER,"
+    " cluster BLOB);"
     "CREATE TABLE IF NOT EXISTS nodes (node INTEGER PRIMARY KEY, name TEXT, state INTEGER,"
-    " m INTEGER, beside_head INTEGER);"
+    " m INTEGER, beside_head INTEGER, identity BLOB);"
+    "CREATE TABLE IF NOT EXISTS tokens (token INTEGER PRIMARY KEY, role INTEGER, secret BLOB,"
+    " label TEXT, user TEXT, created INTEGER, expires INTEGER, revoked INTEGER);"
     "CREATE TABLE IF NOT EXISTS modules (name TEXT PRIMARY KEY, hash BLOB, file_name TEXT,"
     " description TEXT);";
 
@@ -46,8 +49,10 @@ class Statement {
                       SQLITE_TRANSIENT);
     return *this;
   }
-  Statement& bind(const ImageHash& hash) {
-    sqlite3_bind_blob(statement_, ++bound_, hash.bytes.data(), static_cast<int>(hash.bytes.size()),
+  /// A hash or an identifier.
+  template <size_t kSize>
+  Statement& bind(const std::array<uint8_t, kSize>& bytes) {
+    sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(kSize),
                       SQLITE_TRANSIENT);
     return *this;
   }
@@ -67,6 +72,14 @@ class Statement {
     const auto size = static_cast<size_t>(sqlite3_column_bytes(statement_, column));
     return data == nullptr ? std::string{} : std::string(static_cast<const char*>(data), size);
   }
+  template <size_t kSize>
+  std::array<uint8_t, kSize> bytes(int column) const {
+    const std::string stored = text(column);
+    if (stored.size() != kSize) throw JournalFailure{"a hash of the wrong length is in it"};
+    std::array<uint8_t, kSize> bytes;
+    std::copy(stored.begin(), stored.end(), bytes.begin());
+    return bytes;
+  }
 
  private:
   [[noreturn]] void fail() const { throw JournalFailure{sqlite3_errmsg(database_)}; }
@@ -83,12 +96,13 @@ void execute(sqlite3* database, const char* sql) {
 }
 
 void store(sqlite3* database, const MembershipRow& row) {
-  Statement{database, "INSERT OR REPLACE INTO membership VALUES (0, ?, ?, ?, ?, ?)"}
+  Statement{database, "INSERT OR REPLACE INTO membership VALUES (0, ?, ?, ?, ?, ?, ?)"}
       .bind(row.epoch)
       .bind(row.m)
       .bind(row.next_node)
       .bind(row.next_job)
       .bind(row.settled)
+      .bind(row.cluster.bytes)
       .step();
 }
 void store(sqlite3* database, const NodeRow& row) {
@@ -96,12 +110,31 @@ void store(sqlite3* database, const NodeRow& row) {
     Statement{database, "DELETE FROM nodes WHERE node = ?"}.bind(row.node.value).step();
     return;
   }
-  Statement{database, "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?)"}
+  Statement{database, "INSERT OR REPLACE INTO nodes VALUES (?, ?, ?, ?, ?, ?)"}
       .bind(row.node.value)
       .bind(row.name)
       .bind(static_cast<uint64_t>(row.state))
       .bind(row.m)
       .bind(row.beside_head == BesideHead::kYes ? 1u : 0u)
+      .bind(row.identity.bytes)
+      .step();
+}
+void store(sqlite3* database, const TokenRow& row) {
+  TokenRow nothing;
+  nothing.token = row.token;
+  if (row.secret == nothing.secret) {  // no secret has this hash: the row deletes
+    Statement{database, "DELETE FROM tokens WHERE token = ?"}.bind(row.token.value).step();
+    return;
+  }
+  Statement{database, "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?)"}
+      .bind(row.token.value)
+      .bind(static_cast<uint64_t>(row.role))
+      .bind(row.secret.bytes)
+      .bind(row.label)
+      .bind(row.user)
+      .bind(static_cast<uint64_t>(row.created_unix_ms))
+      .bind(static_cast<uint64_t>(row.expires_unix_ms))
+      .bind(static_cast<uint64_t>(row.revoked_unix_ms))
       .step();
 }
 void store(sqlite3* database, const ModuleRow& row) {
@@ -111,7 +144,7 @@ void store(sqlite3* database, const ModuleRow& row) {
   }
   Statement{database, "INSERT OR REPLACE INTO modules VALUES (?, ?, ?, ?)"}
       .bind(row.name)
-      .bind(row.hash)
+      .bind(row.hash.bytes)
       .bind(row.file_name)
       .bind(row.description_json)
       .step();
@@ -150,20 +183,32 @@ class Journal::State {
   std::vector<JournalRow> load() {
     std::vector<JournalRow> rows;
     for (Statement s{database_, "SELECT * FROM membership"}; s.step();) {
-      rows.emplace_back(MembershipRow{s.number(1), s.number(2), static_cast<uint32_t>(s.number(3)),
+      rows.emplace_back(MembershipRow{ClusterId{s.bytes<16>(6)}, s.number(1), s.number(2),
+                                      static_cast<uint32_t>(s.number(3)),
                                       static_cast<uint32_t>(s.number(4)), s.number(5)});
     }
     for (Statement s{database_, "SELECT * FROM nodes ORDER BY node"}; s.step();) {
       rows.emplace_back(NodeRow{NodeId{static_cast<uint32_t>(s.number(0))}, s.text(1),
                                 static_cast<NodeState>(s.number(2)), s.number(3),
-                                s.number(4) != 0 ? BesideHead::kYes : BesideHead::kNo});
+                                s.number(4) != 0 ? BesideHead::kYes : BesideHead::kNo,
+                                KeyHash{s.bytes<32>(5)}});
+    }
+    for (Statement s{database_, "SELECT * FROM tokens ORDER BY token"}; s.step();) {
+      TokenRow row;
+      row.token.value = s.number(0);
+      row.role = static_cast<TokenRole>(s.number(1));
+      row.secret.bytes = s.bytes<32>(2);
+      row.label = s.text(3);
+      row.user = s.text(4);
+      row.created_unix_ms = static_cast<int64_t>(s.number(5));
+      row.expires_unix_ms = static_cast<int64_t>(s.number(6));
+      row.revoked_unix_ms = static_cast<int64_t>(s.number(7));
+      rows.emplace_back(std::move(row));
     }
     for (Statement s{database_, "SELECT * FROM modules ORDER BY name"}; s.step();) {
       ModuleRow row;
       row.name = s.text(0);
-      const std::string hash = s.text(1);
-      if (hash.size() != row.hash.bytes.size()) continue;
-      std::copy(hash.begin(), hash.end(), row.hash.bytes.begin());
+      row.hash.bytes = s.bytes<32>(1);
       row.file_name = s.text(2);
       row.description_json = s.text(3);
       rows.emplace_back(std::move(row));
@@ -202,8 +247,11 @@ class Journal::State {
     if (version.number(0) > static_cast<uint64_t>(kSchemaVersion)) {
       throw JournalFailure{"it was written by a newer version of rayd"};
     }
+    if (version.number(0) == 1) {
+      throw JournalFailure{"it is from before the first release of rayd; remove it"};
+    }
     execute(database_, kSchema);
-    execute(database_, "PRAGMA user_version = 1");
+    execute(database_, "PRAGMA user_version = 2");
   }
 
   void serve() {

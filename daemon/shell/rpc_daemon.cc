@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/shell/control_methods.h"
 #include "daemon/shell/rpc_items.h"
 #include "daemon/shell/rpc_job.h"
 #include "daemon/shell/rpc_poll.h"
@@ -43,8 +44,31 @@ void write_items(const std::vector<ItemRow>& rows, const Init& init) {
 
 class DaemonServer final : public schema::Daemon::Server {
  public:
-  DaemonServer(Control& control, boost::asio::io_context& io, RpcPeer peer)
-      : control_(control), io_(io), peer_(peer) {}
+  DaemonServer(Control& control, boost::asio::io_context& io, RpcPeer peer, HeadOf head)
+      : control_(control), io_(io), peer_(peer), head_(std::move(head)) {}
+
+  // Judges who may, and passes on what is the head's to answer.
+  DispatchCallResult dispatchCall(
+      uint64_t interface, uint16_t method,
+      capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) override {
+    const ControlMethod& called = control_method(method);
+    if (!called.allows(peer_.role)) {
+      throw_error({ErrorCode::kNotAllowed,
+                   std::string{called.name} +
+                       " is not allowed from here: ask as the owner, on a machine of the cluster, "
+                       "or with a token of another role"});
+    }
+    if (called.where == ControlMethod::Where::kHead) {
+      if (auto head = head_()) {
+        const auto params = context.getParams();
+        auto request = head->typelessRequest(interface, method, params.targetSize());
+        request.set(params);
+        context.releaseParams();
+        return {context.tailCall(kj::mv(request)), false};
+      }
+    }
+    return schema::Daemon::Server::dispatchCall(interface, method, context);
+  }
 
   kj::Promise<void> hello(HelloContext context) override {
     const uint32_t theirs = context.getParams().getProtocol();
@@ -226,6 +250,24 @@ class DaemonServer final : public schema::Daemon::Server {
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> createToken(CreateTokenContext context) override {
+    const auto params = context.getParams();
+    if (params.getRole() >= kTokenRoles || params.getLifetimeMs() < 0) {
+      throw_error({ErrorCode::kInvalidArgument, "no such role, or a lifetime below zero"});
+    }
+    PromisedCallback<std::string> created;
+    control_.create_token(static_cast<TokenRole>(params.getRole()), params.getLabel().cStr(),
+                          params.getLifetimeMs(), created.callback());
+    return created.take().then(
+        [context, word = created.value()]() mutable { context.getResults().setToken(word()); });
+  }
+
+  kj::Promise<void> revokeToken(RevokeTokenContext context) override {
+    PromisedCallback<std::string> revoked;
+    control_.revoke_token(context.getParams().getId().cStr(), revoked.callback());
+    return revoked.take();
+  }
+
   kj::Promise<void> job(JobContext context) override {
     const auto job = peer_.worker ? control_.root_job_of(*peer_.worker) : std::nullopt;
     if (!job) throw_error({ErrorCode::kNotAllowed, "only a job's root has a job"});
@@ -263,13 +305,14 @@ class DaemonServer final : public schema::Daemon::Server {
   Control& control_;
   boost::asio::io_context& io_;
   RpcPeer peer_;
+  HeadOf head_;
 };
 
 }  // namespace
 
 capnp::Capability::Client make_daemon_capability(Control& control, boost::asio::io_context& io,
-                                                 RpcPeer peer) {
-  return kj::heap<DaemonServer>(control, io, peer);
+                                                 RpcPeer peer, HeadOf head) {
+  return kj::heap<DaemonServer>(control, io, peer, std::move(head));
 }
 
 }  // namespace rayd::shell

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <map>
 
+#include "common/net/asio_socket.h"
 #include "common/net/kj_event_port.h"
 #include "common/net/rpc_server.h"
 #include "daemon/shell/daemon_log.h"
@@ -39,9 +40,10 @@ class RpcFront::State final : public RpcConnections {
       return Error{ErrorCode::kInternal, std::string{"socketpair: "} + std::strerror(errno)};
     }
     UniqueFd theirs{ends[1]};
-    connecting_ = worker;
+    connecting_.role = RpcPeer::Role::kWorker;
+    connecting_.worker = worker;
     const auto connection = server_.serve(UniqueFd{ends[0]});
-    connecting_.reset();
+    connecting_ = {};
     if (!connection) return connection.error();
     workers_[worker] = *connection;
     return theirs;
@@ -54,8 +56,28 @@ class RpcFront::State final : public RpcConnections {
     workers_.erase(known);
   }
 
+  void serve(std::unique_ptr<Arrival> arrival, HelloAccepted answer, const RpcPeer& peer) {
+    auto link = arrival->accept(std::move(answer));
+    if (!link) return;  // it left
+    connecting_ = peer;
+    server_.serve(attach_link(io_, std::move(*link)), PeerCredentials{});
+    connecting_ = {};
+  }
+
+  void connect_to_head(const TlsContext& context, HeadLine::Target target) {
+    head_ = std::make_unique<HeadLine>(io_, context, std::move(target),
+                                       [](capnp::Capability::Client) {});
+  }
+
+  std::optional<capnp::Capability::Client> head() {
+    if (!head_) return std::nullopt;
+    return head_->daemon();
+  }
+
   capnp::Capability::Client on_connected(ConnectionId, const PeerCredentials& peer) override {
-    return make_daemon_capability(control_, io_, {static_cast<int32_t>(peer.pid), connecting_});
+    RpcPeer who = connecting_;
+    if (who.role == RpcPeer::Role::kOwner) who.pid = static_cast<int32_t>(peer.pid);
+    return make_daemon_capability(control_, io_, who, [this] { return head(); });
   }
   void on_ended(ConnectionId connection, const Status&) override {
     std::erase_if(workers_, [&](const auto& known) { return known.second == connection; });
@@ -73,7 +95,8 @@ class RpcFront::State final : public RpcConnections {
   Control& control_;
   KjLoop loop_;
   RpcServer server_;
-  std::optional<ClientId> connecting_;
+  RpcPeer connecting_;  // whom serve() connects just now
+  std::unique_ptr<HeadLine> head_;
   std::map<ClientId, ConnectionId> workers_;
 };
 
@@ -86,5 +109,11 @@ Result<UniqueFd> RpcFront::connect_worker(ClientId worker) {
   return state_->connect_worker(worker);
 }
 void RpcFront::drop_worker(ClientId worker) { state_->drop_worker(worker); }
+void RpcFront::serve(std::unique_ptr<Arrival> arrival, HelloAccepted answer, const RpcPeer& peer) {
+  state_->serve(std::move(arrival), std::move(answer), peer);
+}
+void RpcFront::connect_to_head(const TlsContext& context, HeadLine::Target target) {
+  state_->connect_to_head(context, std::move(target));
+}
 
 }  // namespace rayd::shell

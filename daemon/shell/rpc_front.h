@@ -9,7 +9,10 @@
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/unique_fd.h"
+#include "common/net/listener.h"
 #include "daemon/shell/control.h"
+#include "daemon/shell/rpc_head.h"
+#include "daemon/shell/rpc_peer.h"
 
 namespace boost::asio {
 class io_context;
@@ -27,6 +30,11 @@ class RpcFront {
   /// Serves the owner of this process and root.
   Status listen(const std::string& path);
   void stop_listening();
+
+  /// Somebody from another machine, already judged.
+  void serve(std::unique_ptr<Arrival> arrival, HelloAccepted answer, const RpcPeer& peer);
+  /// A node's own line to the head: what concerns the whole cluster is passed on there.
+  void connect_to_head(const TlsContext& context, HeadLine::Target target);
 
   /// A connection for a worker: its end is returned, ours is served, and says who it is.
   Result<UniqueFd> connect_worker(ClientId worker);

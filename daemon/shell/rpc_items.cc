@@ -172,6 +172,33 @@ std::vector<ItemRow> registered(const Control& control, const std::string& list)
 
 }  // namespace
 
+/// ISO 8601, UTC; null: never.
+Json time_json(int64_t unix_ms) {
+  if (unix_ms == 0) return Json{};
+  const time_t seconds = unix_ms / 1000;
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return Json{std::string{text}};
+}
+
+std::vector<ItemRow> tokens(const Control& control) {
+  std::vector<ItemRow> rows;
+  const int64_t now = now_unix_ms();
+  for (const TokenRow& token : control.head_snapshot().tokens) {
+    const bool expired = token.expires_unix_ms != 0 && token.expires_unix_ms <= now;
+    const char* state = token.revoked_unix_ms != 0 ? "revoked" : expired ? "expired" : "good";
+    rows.push_back({to_string(token.token),
+                    {{"role", name_of(token.role)},
+                     {"state", state},
+                     {"label", token.label},
+                     {"created", time_json(token.created_unix_ms)},
+                     {"expires", time_json(token.expires_unix_ms)}}});
+  }
+  return rows;
+}
+
 Result<std::vector<ItemRow>> list_items(const Control& control, const std::string& kind) {
   if (kind == "nodes") return nodes(control);
   if (kind == "jobs") return jobs(control);
@@ -180,13 +207,14 @@ Result<std::vector<ItemRow>> list_items(const Control& control, const std::strin
   if (kind == "objects") return objects(control);
   if (kind == "workers") return workers(control);
   if (kind == "modules") return modules(control);
+  if (kind == "tokens") return tokens(control);
   if (kind == "functions" || kind == "classes" || kind == "workloads") {
     return registered(control, kind);
   }
   return Error{ErrorCode::kInvalidArgument,
                "'" + kind +
                    "' cannot be listed; there are nodes, jobs, tasks, actors, objects, "
-                   "workers, functions, classes, workloads, modules"};
+                   "workers, functions, classes, workloads, modules, tokens"};
 }
 
 std::vector<ItemRow> pending_items(const Control& control) {

@@ -18,6 +18,7 @@ Hello full_hello() {
   hello.token->secret.bytes.fill(7);
   hello.cluster.bytes.fill(5);
   hello.node = {42};
+  hello.to = {43};
   hello.resume = {77, 1u << 20};
   hello.plain_bulk = PlainBulk::kYes;
   return hello;

@@ -107,6 +107,9 @@ class Samples {
   void fill(ObjectId& id) { id = make<TaskId>().object(static_cast<uint32_t>(random_.below(9))); }
   void fill(TaskId& id) { id = TaskId::make(make<ClientId>(), 1 + random_.below(Id::kMaxSeq)); }
   void fill(ActorId& id) { id = ActorId::of(make<TaskId>()); }
+  void fill(KeyHash& hash) {
+    for (uint8_t& byte : hash.bytes) byte = static_cast<uint8_t>(random_.next());
+  }
   void fill(ImageHash& hash) {
     for (uint8_t& byte : hash.bytes) byte = static_cast<uint8_t>(random_.next());
   }

@@ -47,31 +47,44 @@ ModuleRow module_row(const std::string& name, uint8_t mark) {
   return row;
 }
 
+TokenRow token_row(uint64_t id, uint8_t secret) {
+  TokenRow row;
+  row.token.value = id;
+  row.secret.bytes[31] = secret;
+  return row;
+}
+
 }  // namespace
 
 TEST_CASE("what was committed is there after opening again, the latest of each key") {
   const Folder folder;
+  KeyHash key;
+  key.bytes[7] = 9;
   {
     Journal journal{folder.journal()};
-    append_and_wait(journal,
-                    {MembershipRow{1, 2, 3, 4, 5}, MembershipRow{2, 2, 4, 4, 5}, module_row("a", 1),
-                     module_row("b", 2), module_row("a", 3), ModuleRow{"b", {}, "", ""},
-                     NodeRow{NodeId{3}, "n", NodeState::kDead, 7, BesideHead::kYes}});
+    append_and_wait(journal, {MembershipRow{{}, 1, 2, 3, 4, 5}, MembershipRow{{}, 2, 2, 4, 4, 5},
+                              module_row("a", 1), module_row("b", 2), module_row("a", 3),
+                              ModuleRow{"b", {}, "", ""},
+                              NodeRow{NodeId{3}, "n", NodeState::kDead, 7, BesideHead::kYes, key},
+                              token_row(5, 1), token_row(6, 2), TokenRow{TokenId{6}}});
   }
   Journal journal{folder.journal()};
   const auto rows = journal.load();
-  REQUIRE(rows.size() == 3);
+  REQUIRE(rows.size() == 4);
   CHECK(std::get<MembershipRow>(rows[0]).epoch == 2);
   CHECK(std::get<MembershipRow>(rows[0]).next_node == 4);
   CHECK(std::get<NodeRow>(rows[1]).state == NodeState::kDead);
-  CHECK(std::get<ModuleRow>(rows[2]).name == "a");
-  CHECK(std::get<ModuleRow>(rows[2]).hash.bytes[0] == 3);
+  CHECK(std::get<NodeRow>(rows[1]).identity == key);
+  CHECK(std::get<TokenRow>(rows[2]).token == TokenId{5});
+  CHECK(std::get<TokenRow>(rows[2]).secret.bytes[31] == 1);
+  CHECK(std::get<ModuleRow>(rows[3]).name == "a");
+  CHECK(std::get<ModuleRow>(rows[3]).hash.bytes[0] == 3);
 }
 
 TEST_CASE("records that are only counted are committed in their order all the same") {
   const Folder folder;
   Journal journal{folder.journal()};
-  append_and_wait(journal, {JobRow{}, MembershipRow{1, 1, 1, 1, 1}, JobRow{}});
+  append_and_wait(journal, {JobRow{}, MembershipRow{{}, 1, 1, 1, 1, 1}, JobRow{}});
   CHECK(journal.load().size() == 1);
 }
 
@@ -102,7 +115,7 @@ TEST_CASE("what was told as committed survives kill -9 at any moment") {
       journal.start([&](uint64_t n) { (void)!write(pipes[1], &n, sizeof n); },
                     [](std::string) { _exit(1); });
       for (uint64_t epoch = told + 1;; ++epoch) {
-        journal.append(epoch, MembershipRow{epoch, 0, 0, 0, 0});
+        journal.append(epoch, MembershipRow{{}, epoch, 0, 0, 0, 0});
         usleep(100);
       }
     }

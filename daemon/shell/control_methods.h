@@ -1,0 +1,64 @@
+// The methods of schema::Daemon: where each is answered, and who may ask.
+#pragma once
+
+#include <cstdint>
+#include <iterator>
+
+#include "daemon/shell/rpc_peer.h"
+
+namespace rayd::shell {
+
+struct ControlMethod {
+  enum class Where : uint8_t { kHere, kHead };
+  enum class Who : uint8_t {
+    kAnybody,     // who got in at all
+    kSubmitters,  // who may run work
+    kMembers,     // nodes of the cluster
+    kWorkers,     // processes that this daemon started, and local programs
+    kOwner,
+  };
+  const char* name;
+  Where where;
+  Who who;
+
+  constexpr bool allows(RpcPeer::Role role) const {
+    switch (role) {
+      case RpcPeer::Role::kOwner: return true;
+      case RpcPeer::Role::kMember: return who != Who::kWorkers;  // it asks for its own owner too
+      case RpcPeer::Role::kWorker: return who <= Who::kSubmitters || who == Who::kWorkers;
+      case RpcPeer::Role::kSubmit: return who <= Who::kSubmitters;
+      case RpcPeer::Role::kLook: return who == Who::kAnybody;
+    }
+    return false;
+  }
+};
+
+/// By the ordinals of control.capnp.
+inline constexpr ControlMethod kControlMethods[] = {
+    {"hello", ControlMethod::Where::kHere, ControlMethod::Who::kAnybody},
+    {"openRings", ControlMethod::Where::kHere, ControlMethod::Who::kWorkers},
+    {"openSession", ControlMethod::Where::kHere, ControlMethod::Who::kSubmitters},
+    {"status", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
+    {"list", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
+    {"submitJob", ControlMethod::Where::kHead, ControlMethod::Who::kSubmitters},
+    {"watchJob", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
+    {"cancelJob", ControlMethod::Where::kHead, ControlMethod::Who::kSubmitters},
+    {"listFiles", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
+    {"readFile", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
+    {"addModule", ControlMethod::Where::kHere, ControlMethod::Who::kOwner},
+    {"removeModule", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
+    {"describeModules", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
+    {"readLogs", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
+    {"stop", ControlMethod::Where::kHere, ControlMethod::Who::kOwner},
+    {"job", ControlMethod::Where::kHere, ControlMethod::Who::kWorkers},
+    {"createToken", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
+    {"revokeToken", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
+};
+
+inline const ControlMethod& control_method(uint16_t ordinal) {
+  static constexpr ControlMethod kUnknown{"this", ControlMethod::Where::kHere,
+                                          ControlMethod::Who::kAnybody};
+  return ordinal < std::size(kControlMethods) ? kControlMethods[ordinal] : kUnknown;
+}
+
+}  // namespace rayd::shell

@@ -1,0 +1,215 @@
+// Other machines: joining them, or being joined, and what they say.
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <stdexcept>
+
+#include "common/net/token.h"
+#include "daemon/shell/daemon_core.h"
+#include "daemon/shell/network.h"
+#include "daemon/shell/rpc_front.h"
+
+namespace rayd::shell {
+namespace {
+
+/// How long a machine that wants to join tries to reach the head.
+constexpr Duration kJoinPatience = Duration::seconds(20);
+
+}  // namespace
+
+void DaemonCore::open_network() {
+  const Config& config = options_.config;
+  if (options_.role == DaemonRole::kHead && config.bind.empty()) return;
+  NetworkOptions network;
+  network.identity_dir = options_.places.state_dir;
+  network.bind = config.bind;
+  network.advertise = config.advertise;
+  network.peers.program = "rayd " + options_.version;
+  network.peers.spin_budget = spin_budget_;
+  network_ = std::make_unique<Network>(io_, *this, clock_, std::move(network));
+}
+
+// ---- joining ------------------------------------------------------------------------------------
+
+void DaemonCore::join() {
+  const auto address = parse_host_port(options_.config.address);
+  if (!address) throw std::runtime_error{"--address: " + address.error().message};
+  const auto token = parse_token(options_.token);
+  if (!token) throw std::runtime_error{"the token: " + token.error().message};
+  join_deadline_ = now_boottime() + kJoinPatience;
+  rpc_->connect_to_head(network_->peers().client_context(),
+                        [this] { return network_->peers().head_target(Lane::kControl); });
+  network_->peers().connect_to_head({*address, token->head}, HelloToken{token->id, token->secret},
+                                    node::first_words(node_options()));
+}
+
+void DaemonCore::on_head_unreachable(const Error& why) {
+  if (cores_.has_joined() || now_boottime() < join_deadline_) return;
+  fail_to_start(why.message);
+}
+
+void DaemonCore::on_head_refused(const HelloRefused& why) {
+  if (cores_.has_joined()) return begin_anew(why.text);
+  fail_to_start("the head at " + options_.config.address + " refuses: " + why.text);
+}
+
+void DaemonCore::fail_to_start(const std::string& why) {
+  log(Event::Level::kError, "join_failed", why);
+  std::fprintf(stderr, "rayd: %s\n", why.c_str());
+  if (options_.ready_fd >= 0) say_ready(why);
+  exit_status_ = 1;
+  stop(StopWorker::How::kKill);
+}
+
+// The head has declared this ordinal dead: all it held is over, and so are its workers and clients.
+void DaemonCore::begin_anew(const std::string& why) {
+  if (begins_anew_) return;
+  log(Event::Level::kWarn, "begins_anew", why);
+  begins_anew_ = true;
+  stop(StopWorker::How::kKill);
+}
+
+void DaemonCore::on_welcome(const Welcome& welcome) {
+  epoch_ = welcome.epoch;
+  if (cores_.has_joined()) return cores_.feed(NodeInput{FromHead{HeadToNode{welcome}}});
+  network_->peers().set_node(welcome.node);
+  NodeOptions options = node_options();
+  options.address = network_->peers().own_address();
+  log(Event::Level::kInfo, "joined", "as " + to_string(welcome.node) + " at " + options.address);
+  cores_.welcome(std::move(options), welcome);
+}
+
+// ---- what they say ------------------------------------------------------------------------------
+
+void DaemonCore::on_peer_message(NodeId from, PeerMessage&& message) {
+  cores_.feed(NodeInput{FromPeer{from, std::move(message)}});
+}
+
+void DaemonCore::on_head_message(HeadToNode&& message) {
+  if (const auto* welcome = std::get_if<Welcome>(&message)) return on_welcome(*welcome);
+  if (!cores_.has_joined()) return;
+  const auto* change = std::get_if<NodeStateChanged>(&message);
+  if (change != nullptr && change->node == cores_.node_id() && change->state == NodeState::kDead) {
+    return begin_anew("the head has declared this node dead");
+  }
+  network_->peers().observe(message);
+  cores_.feed(NodeInput{FromHead{std::move(message)}});
+}
+
+void DaemonCore::observe(const HeadToNode& message) {
+  if (!network_) return;
+  if (const auto* welcome = std::get_if<Welcome>(&message)) {
+    if (cores_.has_head()) network_->peers().set_node(welcome->node);
+  } else {
+    network_->peers().observe(message);
+  }
+}
+
+void DaemonCore::on_member_message(NodeId from, NodeToHead&& message) {
+  cores_.feed(HeadInput{FromNode{from, std::move(message)}});
+}
+
+void DaemonCore::on_joins(uint64_t session, Announce&& announce) {
+  cores_.feed(HeadInput{NodeJoins{session, std::move(announce), BesideHead::kNo}});
+}
+
+void DaemonCore::on_returns(uint64_t session) { cores_.feed(HeadInput{NodeConnected{session}}); }
+
+void DaemonCore::on_member_lost(NodeId member) { cores_.feed(HeadInput{NodeDisconnected{member}}); }
+
+std::optional<KeyHash> DaemonCore::member_key(NodeId member) const {
+  return cores_.has_head() ? cores_.head().key_of(member) : std::nullopt;
+}
+
+std::optional<HelloRefused> DaemonCore::may_join(const KeyHash& key,
+                                                 const std::optional<HelloToken>& token) {
+  if (token) {
+    const auto verdict = cores_.head().verify(
+        unix_ms_now(), {token->id, hash_secret(token->secret)}, TokenRole::kJoin);
+    if (verdict == head::TokenVerdict::kGood) return std::nullopt;
+    log(Event::Level::kWarn, "join_refused",
+        short_name(key) + ": " + to_string(token->id) + " is " + head::name_of(verdict));
+    HelloRefused refused;
+    refused.reason = HelloRefused::Reason::kToken;
+    refused.text = head::refusal_of(verdict, TokenRole::kJoin).message;
+    return refused;
+  }
+  if (cores_.head().knows(key)) return std::nullopt;
+  HelloRefused refused;
+  refused.reason = HelloRefused::Reason::kIdentity;
+  refused.text =
+      "this machine is not known here; join with a token: rayctl token create --role "
+      "join, at the head";
+  return refused;
+}
+
+uint64_t DaemonCore::epoch() const { return cores_.has_head() ? cores_.head().epoch() : epoch_; }
+
+// Members by their key, everybody else by a token.
+void DaemonCore::on_control_arrival(std::unique_ptr<Arrival> arrival) {
+  const Hello& hello = arrival->hello();
+  auto peer = judge(*arrival);
+  if (auto* refused = std::get_if<HelloRefused>(&peer)) {
+    const std::string why = refused->text;
+    return arrival->refuse(std::move(*refused), why);
+  }
+  HelloAccepted answer;
+  answer.cluster = cores_.head().cluster();
+  answer.node = hello.node;
+  answer.epoch = epoch();
+  rpc_->serve(std::move(arrival), answer, std::get<RpcPeer>(peer));
+}
+
+std::variant<RpcPeer, HelloRefused> DaemonCore::judge(const Arrival& arrival) {
+  const auto refusal = [](HelloRefused::Reason reason, std::string text) {
+    HelloRefused refused;
+    refused.reason = reason;
+    refused.text = std::move(text);
+    return refused;
+  };
+  const Hello& hello = arrival.hello();
+  if (!cores_.has_head()) {
+    return refusal(HelloRefused::Reason::kNotHere, "the head of this cluster is another machine");
+  }
+  RpcPeer peer;
+  if (hello.node != NodeId{}) {
+    const auto key = member_key(hello.node);
+    if (!key || *key != arrival.key()) {
+      return refusal(HelloRefused::Reason::kDeadNode,
+                     to_string(hello.node) + " is no member any more");
+    }
+    peer.role = RpcPeer::Role::kMember;
+    peer.member = hello.node;
+    return peer;
+  }
+  if (!hello.token) {
+    return refusal(HelloRefused::Reason::kToken, "a token is needed: rayctl token create, there");
+  }
+  const head::PresentedToken presented{hello.token->id, hash_secret(hello.token->secret)};
+  auto verdict = cores_.head().verify(unix_ms_now(), presented, TokenRole::kSubmit);
+  peer.role = RpcPeer::Role::kSubmit;
+  if (verdict == head::TokenVerdict::kWrongRole) {
+    verdict = cores_.head().verify(unix_ms_now(), presented, TokenRole::kLook);
+    peer.role = RpcPeer::Role::kLook;
+  }
+  if (verdict == head::TokenVerdict::kGood) return peer;
+  log(Event::Level::kWarn, "client_refused",
+      to_string(arrival.from()) + ": " + to_string(hello.token->id) + " is " +
+          head::name_of(verdict));
+  return refusal(HelloRefused::Reason::kToken, head::refusal_of(verdict, TokenRole::kLook).message);
+}
+
+void DaemonCore::on_bulk_arrival(std::unique_ptr<Arrival> arrival) {
+  HelloRefused refused;
+  refused.reason = HelloRefused::Reason::kNotHere;
+  refused.text = "no bulk lane here";
+  arrival->refuse(refused, "no bulk lane here");
+}
+
+void DaemonCore::on_peer_event(Event::Level level, const std::string& name,
+                               const std::string& text) {
+  log(level, name, text);
+}
+
+}  // namespace rayd::shell
