@@ -78,6 +78,39 @@ interface Daemon {
   # lifetimeMs 0: it does not expire. Refused where the head listens to no other machine.
   revokeToken @17 (id :Text) -> ();
   # As `list tokens` shows it. Who is connected by it stays; nobody comes by it any more.
+
+  enlist @18 (node :NodeControl) -> (head :HeadForNode);
+  # From a node of this cluster, whose key the handshake proved: what the two may ask of each other.
+  # Once for each connection; what came before is of no use any more.
+}
+
+interface HeadForNode {
+  # At the head, for one of its nodes.
+  jobSink @0 (job :UInt32) -> (sink :JobSink);
+  # The job's root runs there.
+  addLines @1 (lines :List(NodeLine)) -> ();
+  # What its workers printed, in order.
+  readImage @2 (hash :Data, offset :UInt64, maxBytes :UInt32) -> (bytes :Data, complete :Bool);
+  # A program's or module's file, a part at a time. kNotFound: it is not here, or not yet.
+  writeImage @3 (hash :Data, offset :UInt64, bytes :Data, complete :Bool) -> ();
+  # The same the other way, in order. An image that is here already is complete whatever comes.
+  putModule @4 (name :Text, fileName :Text, hash :Data, description :Text) -> ();
+  # Its image has been written.
+}
+
+interface NodeControl {
+  # At a node, for the head.
+  list @0 (kind :Text) -> (items :List(Item));
+  # kind: tasks objects workers pending. What lives there.
+  readObject @1 (object :V.Id, offset :UInt64, maxBytes :UInt32)
+      -> (bytes :Data, complete :Bool);
+  # The payload of an object in its store.
+  stop @2 (force :Bool) -> ();
+}
+
+struct NodeLine {
+  job @0 :UInt32;
+  line @1 :LogLine;
 }
 
 interface Rings {

@@ -77,6 +77,8 @@ struct StoreUse {
   uint64_t capacity_bytes = 0;
 };
 
+class Images;
+
 class Control {
  public:
   virtual ~Control() = default;
@@ -99,6 +101,11 @@ class Control {
 
   virtual void add_module(const std::string& name, const std::string& path,
                           Callback<ModuleRow> done) = 0;
+  /// At the head; its image is here.
+  virtual void put_module(ModuleRow row, Callback<ModuleRow> done) = 0;
+  virtual Images& images() = 0;
+  /// The payload of an object in this node's store. kObjectLost.
+  virtual Result<std::string> read_stored(ObjectId object) const = 0;
   virtual void remove_module(const std::string& name, Callback<std::string> done) = 0;
 
   /// The word itself; it is not kept. `lifetime_ms` 0: it does not expire.

@@ -53,6 +53,7 @@ inline constexpr ControlMethod kControlMethods[] = {
     {"job", ControlMethod::Where::kHere, ControlMethod::Who::kWorkers},
     {"createToken", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
     {"revokeToken", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
+    {"enlist", ControlMethod::Where::kHere, ControlMethod::Who::kMembers},
 };
 
 inline const ControlMethod& control_method(uint16_t ordinal) {

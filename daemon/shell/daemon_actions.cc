@@ -107,21 +107,31 @@ void DaemonCore::perform(HeadAction&& action) {
              action.what);
 }
 
-void DaemonCore::fetch_result(const FetchResult& order) {
-  ResultFetched fetched{order.job, {}, nullptr};
-  const Value* value = cores_.peek(order.object);
-  const auto bytes = value != nullptr && value->extent.length > 0
-                         ? store_.read(value->extent)
-                         : Error{ErrorCode::kObjectLost, "the job's result is gone"};
-  if (bytes) {
-    fetched.text = bytes->text();
-  } else {
-    auto error = std::make_shared<ErrorInfo>();
-    error->code = bytes.error().code;
-    error->message = bytes.error().message;
-    fetched.error = std::move(error);
+Result<std::string> DaemonCore::read_stored(ObjectId object) const {
+  const Value* value = cores_.peek(object);
+  if (value == nullptr || value->extent.length == 0) {
+    return Error{ErrorCode::kObjectLost, "the object is gone"};
   }
-  feed(HeadInput{std::move(fetched)});
+  const auto bytes = store_.read(value->extent);
+  if (!bytes) return bytes.error();
+  return std::string{bytes->text()};
+}
+
+void DaemonCore::fetch_result(const FetchResult& order) {
+  const auto answer = [this, job = order.job](Result<std::string> bytes) {
+    ResultFetched fetched{job, {}, nullptr};
+    if (bytes) {
+      fetched.text = std::move(*bytes);
+    } else {
+      auto error = std::make_shared<ErrorInfo>();
+      error->code = bytes.error().code;
+      error->message = "the job's result: " + bytes.error().message;
+      fetched.error = std::move(error);
+    }
+    feed(HeadInput{std::move(fetched)});
+  };
+  if (order.node == cores_.node_id()) return answer(read_stored(order.object));
+  rpc_->links().read_object(order.node, order.object, answer);
 }
 
 }  // namespace rayd::shell

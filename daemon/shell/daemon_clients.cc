@@ -94,24 +94,33 @@ Result<std::vector<rayd::UniqueFd>> DaemonCore::worker_channel(ClientId worker) 
   return fds;
 }
 
+void DaemonCore::fail_worker(ClientId worker, const std::string& why) {
+  hot_.remove(worker);
+  rpc_->drop_worker(worker);
+  cores_.feed(NodeInput{WorkerStartFailed{worker, why}});
+}
+
 void DaemonCore::start_worker(const StartWorker& order) {
-  const auto fail = [&](const std::string& why) {
-    hot_.remove(order.worker);
-    rpc_->drop_worker(order.worker);
-    cores_.feed(NodeInput{WorkerStartFailed{order.worker, why}});
-  };
-  const auto image = images_.find(order.image);
-  if (!image) return fail(image.error().message);
+  if (const auto image = images_.find(order.image)) return start_worker_of(order, *image);
+  if (!network_) return fail_worker(order.worker, images_.find(order.image).error().message);
+  rpc_->links().fetch_image(order.image, [this, order](Result<ImageHash> fetched) {
+    const auto image = fetched ? images_.find(*fetched) : fetched.error();
+    if (!image) return fail_worker(order.worker, image.error().message);
+    start_worker_of(order, *image);
+  });
+}
+
+void DaemonCore::start_worker_of(const StartWorker& order, const Image& image) {
   auto channel = worker_channel(order.worker);
-  if (!channel) return fail(channel.error().message);
+  if (!channel) return fail_worker(order.worker, channel.error().message);
   workers_[order.worker].image = order.image;
 
   WorkerStart start;
   start.worker = order.worker;
   start.image.kind =
-      image->kind == ImageFile::kProgram ? ImageKind::kProgram : ImageKind::kSharedObject;
-  start.image.hash = image->hash;
-  start.image.path = image->path;
+      image.kind == ImageFile::kProgram ? ImageKind::kProgram : ImageKind::kSharedObject;
+  start.image.hash = image.hash;
+  start.image.path = image.path;
   start.image.environment = worker_environment(order.environment, options_.library_dir);
   start.channel = std::move(*channel);
   processes_.start_worker(std::move(start));
@@ -175,6 +184,7 @@ void DaemonCore::on_worker_output(ClientId worker, OutputStream stream, std::str
       if (last.size() > kLastErrorLines) last.pop_front();
     }
   }
+  if (!cores_.has_head()) return rpc_->links().send_line(job, std::move(book_line));
   book_.add_line(job, std::move(book_line));
 }
 

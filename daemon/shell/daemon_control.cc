@@ -57,6 +57,12 @@ void DaemonCore::open_rings(int32_t pid, const std::string& name, const std::str
     opened->name_space = ready.name_space;
     done(std::move(*opened));
   };
+  if (!cores_.has_head()) {
+    // Others that run its tasks will ask the head for its program.
+    rpc_->links().offer_image(image->hash, [this](Result<ImageHash> offered) {
+      if (!offered) log(Event::Level::kWarn, "image_not_offered", offered.error().message);
+    });
+  }
   cores_.feed(NodeInput{ClientConnected{client, name, name_space, image->hash}});
 }
 
@@ -143,6 +149,11 @@ void DaemonCore::add_module(const std::string& name, const std::string& path,
   row.name = name.empty() ? default_module_name(row.file_name) : name;
   row.hash = image->hash;
   row.description_json = std::move(*description);
+  if (!cores_.has_head()) return rpc_->links().publish_module(row, std::move(done));
+  put_module(std::move(row), std::move(done));
+}
+
+void DaemonCore::put_module(ModuleRow row, Callback<ModuleRow> done) {
   const uint64_t request = next_request_++;
   requests_[request] = [row, done = std::move(done)](Result<JobId> reply) {
     if (reply) {
@@ -151,7 +162,7 @@ void DaemonCore::add_module(const std::string& name, const std::string& path,
       done(reply.error());
     }
   };
-  feed(HeadInput{PutModule{request, row}});
+  feed(HeadInput{PutModule{request, std::move(row)}});
 }
 
 void DaemonCore::remove_module(const std::string& name, Callback<std::string> done) {

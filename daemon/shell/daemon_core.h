@@ -62,6 +62,9 @@ class DaemonCore final : public Control,
   bool is_cancelled(JobId job) const override;
   void add_module(const std::string& name, const std::string& path,
                   Callback<ModuleRow> done) override;
+  void put_module(ModuleRow row, Callback<ModuleRow> done) override;
+  Images& images() override { return images_; }
+  Result<std::string> read_stored(ObjectId object) const override;
   void remove_module(const std::string& name, Callback<std::string> done) override;
   void create_token(TokenRole role, const std::string& label, int64_t lifetime_ms,
                     Callback<std::string> done) override;
@@ -101,6 +104,8 @@ class DaemonCore final : public Control,
   void on_keeper_died() override;
   void end_client(ClientId client);
   void start_worker(const StartWorker& order);
+  void start_worker_of(const StartWorker& order, const Image& image);
+  void fail_worker(ClientId worker, const std::string& why);
   Result<std::vector<rayd::UniqueFd>> worker_channel(ClientId worker);
   std::string label_of(ClientId worker) const;
 

@@ -38,8 +38,8 @@ void DaemonCore::join() {
   const auto token = parse_token(options_.token);
   if (!token) throw std::runtime_error{"the token: " + token.error().message};
   join_deadline_ = now_boottime() + kJoinPatience;
-  rpc_->connect_to_head(network_->peers().client_context(),
-                        [this] { return network_->peers().head_target(Lane::kControl); });
+  rpc_->links().connect_to_head(network_->peers().client_context(),
+                                [this] { return network_->peers().head_target(Lane::kControl); });
   network_->peers().connect_to_head({*address, token->head}, HelloToken{token->id, token->secret},
                                     node::first_words(node_options()));
 }

@@ -247,6 +247,16 @@ Result<Image> Images::find(const ImageHash& hash) const {
   return Image{hash, *kind, path};
 }
 
+std::string Images::temporary_path(const ImageHash& hash) const {
+  return folder_ + "/.coming-" + to_string(hash);
+}
+
+Result<Image> Images::add_as(const std::string& path, const ImageHash& hash) {
+  auto added = add(path);
+  if (!added || added->hash == hash) return added;
+  return Error{ErrorCode::kCorrupt, "the file of image " + to_string(hash) + " is another's"};
+}
+
 Result<std::string> Images::describe(const Image& image, const DescribingPrograms& programs) {
   if (image.kind == ImageFile::kProgram && !knows_rayclient(image)) {
     return Error{ErrorCode::kInvalidArgument,

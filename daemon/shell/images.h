@@ -40,6 +40,10 @@ class Images {
   /// Copies the file in, unless it is here already. kInvalidArgument: no ELF program or shared
   /// object of this machine; kNotFound.
   Result<Image> add(const std::string& path);
+  /// The same for a file that claims to be this image. kCorrupt: it is another.
+  Result<Image> add_as(const std::string& path, const ImageHash& hash);
+  /// Where an image that comes from elsewhere is put together; not one of ours yet.
+  std::string temporary_path(const ImageHash& hash) const;
   /// kNotFound: it is not here.
   Result<Image> find(const ImageHash& hash) const;
 

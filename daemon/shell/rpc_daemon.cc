@@ -26,26 +26,24 @@ void write_facts(schema::DaemonInfo::Builder builder, const DaemonFacts& facts) 
   builder.setStartedUnixMs(facts.started_unix_ms);
 }
 
-void write_items(capnp::List<schema::Item>::Builder list, const std::vector<ItemRow>& rows) {
-  for (unsigned i = 0; i < list.size(); ++i) {
-    list[i].setId(rows[i].id);
-    auto fields = list[i].initFields(static_cast<unsigned>(rows[i].fields.size()));
-    for (unsigned j = 0; j < fields.size(); ++j) {
-      fields[j].setKey(rows[i].fields[j].first);
-      fields[j].setJson(rows[i].fields[j].second.dump());
-    }
-  }
-}
-
+/// Our rows, then what other nodes listed.
 template <class Init>
-void write_items(const std::vector<ItemRow>& rows, const Init& init) {
-  write_items(init(static_cast<unsigned>(rows.size())), rows);
+void write_items_of_all(const std::vector<ItemRow>& ours,
+                        const std::vector<kj::Own<ClusterLinks::Items>>& others, const Init& init) {
+  auto count = static_cast<unsigned>(ours.size());
+  for (const auto& items : others) count += items->getItems().size();
+  auto list = init(count);
+  write_items(list, ours, 0);
+  auto next = static_cast<unsigned>(ours.size());
+  for (const auto& items : others) {
+    for (const auto item : items->getItems()) list.setWithCaveats(next++, item);
+  }
 }
 
 class DaemonServer final : public schema::Daemon::Server {
  public:
-  DaemonServer(Control& control, boost::asio::io_context& io, RpcPeer peer, HeadOf head)
-      : control_(control), io_(io), peer_(peer), head_(std::move(head)) {}
+  DaemonServer(Control& control, boost::asio::io_context& io, RpcPeer peer, ClusterLinks& links)
+      : control_(control), io_(io), peer_(peer), links_(links) {}
 
   // Judges who may, and passes on what is the head's to answer.
   DispatchCallResult dispatchCall(
@@ -59,7 +57,7 @@ class DaemonServer final : public schema::Daemon::Server {
                        "or with a token of another role"});
     }
     if (called.where == ControlMethod::Where::kHead) {
-      if (auto head = head_()) {
+      if (auto head = links_.head()) {
         const auto params = context.getParams();
         auto request = head->typelessRequest(interface, method, params.targetSize());
         request.set(params);
@@ -115,23 +113,41 @@ class DaemonServer final : public schema::Daemon::Server {
   }
 
   kj::Promise<void> status(StatusContext context) override {
-    auto status = context.getResults().initStatus();
+    return links_.gather("workers").then([this, context](auto&& workers) mutable {
+      return links_.gather("pending").then(
+          [this, context, workers = kj::mv(workers)](auto&& pending) mutable {
+            write_status(context.getResults().initStatus(), workers, pending);
+          });
+    });
+  }
+
+  using Gathered = std::vector<kj::Own<ClusterLinks::Items>>;
+  void write_status(schema::Status::Builder status, const Gathered& workers,
+                    const Gathered& pending) {
     write_facts(status.initInfo(), control_.facts());
     const auto list = [&](const char* kind) { return *list_items(control_, kind); };
-    write_items(list("nodes"), [&](unsigned n) { return status.initNodes(n); });
-    write_items(list("jobs"), [&](unsigned n) { return status.initJobs(n); });
-    write_items(list("workers"), [&](unsigned n) { return status.initWorkers(n); });
-    write_items(pending_items(control_), [&](unsigned n) { return status.initPending(n); });
+    write_items_of_all(list("nodes"), {}, [&](unsigned n) { return status.initNodes(n); });
+    write_items_of_all(list("jobs"), {}, [&](unsigned n) { return status.initJobs(n); });
+    write_items_of_all(list("workers"), workers, [&](unsigned n) { return status.initWorkers(n); });
+    write_items_of_all(pending_items(control_), pending,
+                       [&](unsigned n) { return status.initPending(n); });
     const auto node = control_.node_snapshot();
     status.setStoreUsedBytes(node.store_used_bytes);
     status.setStoreCapacityBytes(node.store_capacity_bytes);
-    return kj::READY_NOW;
   }
 
   kj::Promise<void> list(ListContext context) override {
-    const auto rows = value_or_throw(list_items(control_, context.getParams().getKind().cStr()));
-    write_items(rows, [&](unsigned n) { return context.getResults().initItems(n); });
-    return kj::READY_NOW;
+    const std::string kind = context.getParams().getKind().cStr();
+    auto rows = std::make_shared<std::vector<ItemRow>>(value_or_throw(list_items(control_, kind)));
+    if (kind != "tasks" && kind != "objects" && kind != "workers") {
+      write_items(context.getResults().initItems(static_cast<unsigned>(rows->size())), *rows, 0);
+      return kj::READY_NOW;
+    }
+    // They are known where they live.
+    return links_.gather(kind).then([context, rows](auto&& others) mutable {
+      write_items_of_all(*rows, others,
+                         [&](unsigned n) { return context.getResults().initItems(n); });
+    });
   }
 
   kj::Promise<void> submitJob(SubmitJobContext context) override {
@@ -271,7 +287,18 @@ class DaemonServer final : public schema::Daemon::Server {
   kj::Promise<void> job(JobContext context) override {
     const auto job = peer_.worker ? control_.root_job_of(*peer_.worker) : std::nullopt;
     if (!job) throw_error({ErrorCode::kNotAllowed, "only a job's root has a job"});
-    context.getResults().setSink(make_job_sink(control_, *job, to_string(*job)));
+    if (!links_.has_head()) {
+      context.getResults().setSink(make_job_sink(control_, *job, to_string(*job)));
+      return kj::READY_NOW;
+    }
+    auto request = links_.head_for_node().jobSinkRequest();
+    request.setJob(job->value);
+    return request.send().then(
+        [context](auto&& answer) mutable { context.getResults().setSink(answer.getSink()); });
+  }
+
+  kj::Promise<void> enlist(EnlistContext context) override {
+    context.getResults().setHead(links_.enlist(peer_.member, context.getParams().getNode()));
     return kj::READY_NOW;
   }
 
@@ -305,14 +332,14 @@ class DaemonServer final : public schema::Daemon::Server {
   Control& control_;
   boost::asio::io_context& io_;
   RpcPeer peer_;
-  HeadOf head_;
+  ClusterLinks& links_;
 };
 
 }  // namespace
 
 capnp::Capability::Client make_daemon_capability(Control& control, boost::asio::io_context& io,
-                                                 RpcPeer peer, HeadOf head) {
-  return kj::heap<DaemonServer>(control, io, peer, std::move(head));
+                                                 RpcPeer peer, ClusterLinks& links) {
+  return kj::heap<DaemonServer>(control, io, peer, links);
 }
 
 }  // namespace rayd::shell

@@ -4,12 +4,12 @@
 #include <capnp/capability.h>
 #include <kj/timer.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 
 #include "common/net/rpc_server.h"
 #include "daemon/shell/control.h"
+#include "daemon/shell/rpc_cluster.h"
 #include "daemon/shell/rpc_peer.h"
 
 namespace boost::asio {
@@ -18,12 +18,9 @@ class io_context;
 
 namespace rayd::shell {
 
-/// The head's bootstrap capability as it is now, where the head is on another machine.
-using HeadOf = std::function<std::optional<capnp::Capability::Client>()>;
-
-/// The bootstrap capability of one connection. `control` and `io` outlive it. What concerns the
-/// whole cluster is passed on to `head`, if there is one.
+/// The bootstrap capability of one connection. What it is made with outlives it. What concerns the
+/// whole cluster is passed on to the head, where that is on another machine.
 capnp::Capability::Client make_daemon_capability(Control& control, boost::asio::io_context& io,
-                                                 RpcPeer peer, HeadOf head);
+                                                 RpcPeer peer, ClusterLinks& links);
 
 }  // namespace rayd::shell

@@ -29,7 +29,11 @@ RpcServerOptions server_options() {
 class RpcFront::State final : public RpcConnections {
  public:
   State(boost::asio::io_context& io, Control& control)
-      : io_(io), control_(control), loop_(io), server_(io, *this, server_options()) {}
+      : io_(io),
+        control_(control),
+        loop_(io),
+        links_(io, control),
+        server_(io, *this, server_options()) {}
 
   Status listen(const std::string& path) { return server_.listen(path); }
   void stop_listening() { server_.stop_listening(); }
@@ -64,20 +68,12 @@ class RpcFront::State final : public RpcConnections {
     connecting_ = {};
   }
 
-  void connect_to_head(const TlsContext& context, HeadLine::Target target) {
-    head_ = std::make_unique<HeadLine>(io_, context, std::move(target),
-                                       [](capnp::Capability::Client) {});
-  }
-
-  std::optional<capnp::Capability::Client> head() {
-    if (!head_) return std::nullopt;
-    return head_->daemon();
-  }
+  ClusterLinks& links() { return links_; }
 
   capnp::Capability::Client on_connected(ConnectionId, const PeerCredentials& peer) override {
     RpcPeer who = connecting_;
     if (who.role == RpcPeer::Role::kOwner) who.pid = static_cast<int32_t>(peer.pid);
-    return make_daemon_capability(control_, io_, who, [this] { return head(); });
+    return make_daemon_capability(control_, io_, who, links_);
   }
   void on_ended(ConnectionId connection, const Status&) override {
     std::erase_if(workers_, [&](const auto& known) { return known.second == connection; });
@@ -94,9 +90,9 @@ class RpcFront::State final : public RpcConnections {
   boost::asio::io_context& io_;
   Control& control_;
   KjLoop loop_;
+  ClusterLinks links_;
   RpcServer server_;
   RpcPeer connecting_;  // whom serve() connects just now
-  std::unique_ptr<HeadLine> head_;
   std::map<ClientId, ConnectionId> workers_;
 };
 
@@ -112,8 +108,6 @@ void RpcFront::drop_worker(ClientId worker) { state_->drop_worker(worker); }
 void RpcFront::serve(std::unique_ptr<Arrival> arrival, HelloAccepted answer, const RpcPeer& peer) {
   state_->serve(std::move(arrival), std::move(answer), peer);
 }
-void RpcFront::connect_to_head(const TlsContext& context, HeadLine::Target target) {
-  state_->connect_to_head(context, std::move(target));
-}
+ClusterLinks& RpcFront::links() { return state_->links(); }
 
 }  // namespace rayd::shell

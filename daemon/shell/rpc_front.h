@@ -11,7 +11,7 @@
 #include "common/base/unique_fd.h"
 #include "common/net/listener.h"
 #include "daemon/shell/control.h"
-#include "daemon/shell/rpc_head.h"
+#include "daemon/shell/rpc_cluster.h"
 #include "daemon/shell/rpc_peer.h"
 
 namespace boost::asio {
@@ -33,8 +33,8 @@ class RpcFront {
 
   /// Somebody from another machine, already judged.
   void serve(std::unique_ptr<Arrival> arrival, HelloAccepted answer, const RpcPeer& peer);
-  /// A node's own line to the head: what concerns the whole cluster is passed on there.
-  void connect_to_head(const TlsContext& context, HeadLine::Target target);
+  /// What this daemon and others ask of each other.
+  ClusterLinks& links();
 
   /// A connection for a worker: its end is returned, ours is served, and says who it is.
   Result<UniqueFd> connect_worker(ClientId worker);

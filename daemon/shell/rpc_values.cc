@@ -2,6 +2,18 @@
 
 namespace rayd::shell {
 
+void write_items(capnp::List<schema::Item>::Builder list, const std::vector<ItemRow>& rows,
+                 unsigned first) {
+  for (unsigned i = 0; i < rows.size(); ++i) {
+    list[first + i].setId(rows[i].id);
+    auto fields = list[first + i].initFields(static_cast<unsigned>(rows[i].fields.size()));
+    for (unsigned j = 0; j < fields.size(); ++j) {
+      fields[j].setKey(rows[i].fields[j].first);
+      fields[j].setJson(rows[i].fields[j].second.dump());
+    }
+  }
+}
+
 void write(schema::LogLine::Builder builder, const BookLine& line) {
   builder.setUnixMs(line.unix_ms);
   builder.setSource(line.source);

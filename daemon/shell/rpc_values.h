@@ -12,6 +12,7 @@
 #include "common/net/rpc_errors.h"
 #include "common/schema/control.capnp.h"
 #include "daemon/shell/control.h"
+#include "daemon/shell/rpc_items.h"
 
 namespace rayd::shell {
 
@@ -71,6 +72,9 @@ class PromisedCallback {
   std::shared_ptr<std::unique_ptr<T>> value_ = std::make_shared<std::unique_ptr<T>>();
 };
 
+/// From that index on.
+void write_items(capnp::List<schema::Item>::Builder list, const std::vector<ItemRow>& rows,
+                 unsigned first);
 void write(schema::LogLine::Builder builder, const BookLine& line);
 void write(schema::JobUpdate::Builder builder, const JobNews& news);
 std::vector<JobParameter> read_parameters(capnp::List<schema::JobParameter>::Reader list);

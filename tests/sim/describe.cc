@@ -391,6 +391,8 @@ void put(std::string& out, const SubmitJob& m) { say(out, "SubmitJob ", m.reques
 void put(std::string& out, const CancelJob& m) { say(out, "CancelJob ", m.job.value); }
 void put(std::string& out, const PutModule& m) { say(out, "PutModule ", m.row.name); }
 void put(std::string& out, const RemoveModule& m) { say(out, "RemoveModule ", m.name); }
+void put(std::string& out, const PutToken& m) { say(out, "PutToken ", to_string(m.row.token)); }
+void put(std::string& out, const RevokeToken& m) { say(out, "RevokeToken ", to_string(m.token)); }
 void put(std::string& out, const ResultFetched& m) { say(out, "ResultFetched ", m.job.value); }
 void put(std::string& out, const ToNode& m) {
   say(out, "-> ", m.node, ": ");

@@ -1,0 +1,157 @@
+#include "daemon/shell/rpc_member.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "common/base/unique_fd.h"
+#include "common/net/rpc_errors.h"
+#include "daemon/shell/images.h"
+#include "daemon/shell/rpc_items.h"
+#include "daemon/shell/rpc_job.h"
+#include "daemon/shell/rpc_values.h"
+
+namespace rayd::shell {
+namespace {
+
+constexpr uint32_t kMostPartBytes = 4 << 20;
+
+ImageHash read_hash(capnp::Data::Reader data) {
+  ImageHash hash;
+  if (data.size() != hash.bytes.size()) {
+    throw_error({ErrorCode::kInvalidArgument, "a hash of the wrong length"});
+  }
+  std::copy(data.begin(), data.end(), hash.bytes.begin());
+  return hash;
+}
+
+class NodeControlServer final : public schema::NodeControl::Server {
+ public:
+  explicit NodeControlServer(Control& control) : control_(control) {}
+
+  kj::Promise<void> list(ListContext context) override {
+    const std::string kind = context.getParams().getKind().cStr();
+    const auto rows =
+        kind == "pending" ? pending_items(control_) : value_or_throw(list_items(control_, kind));
+    write_items(context.getResults().initItems(static_cast<unsigned>(rows.size())), rows, 0);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> readObject(ReadObjectContext context) override {
+    const auto params = context.getParams();
+    ObjectId object;
+    object.high = params.getObject().getHigh();
+    object.low = params.getObject().getLow();
+    const std::string bytes = value_or_throw(control_.read_stored(object));
+    const uint64_t offset = std::min<uint64_t>(params.getOffset(), bytes.size());
+    const uint64_t count =
+        std::min<uint64_t>(bytes.size() - offset, std::min(params.getMaxBytes(), kMostPartBytes));
+    auto results = context.getResults();
+    results.setBytes({reinterpret_cast<const uint8_t*>(bytes.data()) + offset, count});
+    results.setComplete(offset + count == bytes.size());
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> stop(StopContext context) override {
+    control_.stop(context.getParams().getForce() ? StopWorker::How::kKill
+                                                 : StopWorker::How::kGraceful);
+    return kj::READY_NOW;
+  }
+
+ private:
+  Control& control_;
+};
+
+class HeadForNodeServer final : public schema::HeadForNode::Server {
+ public:
+  HeadForNodeServer(Control& control, NodeId member) : control_(control), member_(member) {}
+
+  kj::Promise<void> jobSink(JobSinkContext context) override {
+    const JobId job{context.getParams().getJob()};
+    context.getResults().setSink(make_job_sink(control_, job, to_string(job)));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> addLines(AddLinesContext context) override {
+    for (const auto from : context.getParams().getLines()) {
+      const auto line = from.getLine();
+      control_.book().add_line(JobId{from.getJob()}, {line.getUnixMs(), line.getSource().cStr(),
+                                                      line.getError() ? BookLine::Stream::kErrors
+                                                                      : BookLine::Stream::kOutput,
+                                                      line.getText().cStr()});
+    }
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> readImage(ReadImageContext context) override {
+    const auto params = context.getParams();
+    const auto image = value_or_throw(control_.images().find(read_hash(params.getHash())));
+    const UniqueFd file{open(image.path.c_str(), O_RDONLY | O_CLOEXEC)};
+    struct stat status {};
+    if (!file || fstat(file.get(), &status) != 0) {
+      throw_error({ErrorCode::kInternal, image.path + " cannot be read"});
+    }
+    std::string bytes(std::min(params.getMaxBytes(), kMostPartBytes), '\0');
+    const ssize_t count =
+        pread(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(params.getOffset()));
+    if (count < 0) throw_error({ErrorCode::kInternal, image.path + " cannot be read"});
+    auto results = context.getResults();
+    results.setBytes({reinterpret_cast<const uint8_t*>(bytes.data()), static_cast<size_t>(count)});
+    results.setComplete(params.getOffset() + static_cast<uint64_t>(count) >=
+                        static_cast<uint64_t>(status.st_size));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> writeImage(WriteImageContext context) override {
+    const auto params = context.getParams();
+    const ImageHash hash = read_hash(params.getHash());
+    if (control_.images().find(hash)) return kj::READY_NOW;
+    // Each member has a file of its own, so two that bring the same do not mix.
+    const std::string path = control_.images().temporary_path(hash) + "-" + to_string(member_);
+    const int fresh = params.getOffset() == 0 ? O_TRUNC : 0;
+    const UniqueFd file{open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | fresh, 0600)};
+    const auto bytes = params.getBytes();
+    struct stat status {};
+    if (!file || fstat(file.get(), &status) != 0 ||
+        static_cast<uint64_t>(status.st_size) != params.getOffset() ||
+        pwrite(file.get(), bytes.begin(), bytes.size(), static_cast<off_t>(params.getOffset())) !=
+            static_cast<ssize_t>(bytes.size())) {
+      unlink(path.c_str());
+      throw_error({ErrorCode::kInvalidArgument, "this part of the image does not continue it"});
+    }
+    if (!params.getComplete()) return kj::READY_NOW;
+    const auto added = control_.images().add_as(path, hash);
+    unlink(path.c_str());
+    value_or_throw(Result<Image>{added});
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> putModule(PutModuleContext context) override {
+    const auto params = context.getParams();
+    ModuleRow row;
+    row.name = params.getName().cStr();
+    row.file_name = params.getFileName().cStr();
+    row.hash = read_hash(params.getHash());
+    row.description_json = params.getDescription().cStr();
+    PromisedCallback<ModuleRow> put;
+    control_.put_module(std::move(row), put.callback());
+    return put.take();
+  }
+
+ private:
+  Control& control_;
+  NodeId member_;
+};
+
+}  // namespace
+
+schema::NodeControl::Client make_node_control(Control& control) {
+  return kj::heap<NodeControlServer>(control);
+}
+schema::HeadForNode::Client make_head_for_node(Control& control, NodeId member) {
+  return kj::heap<HeadForNodeServer>(control, member);
+}
+
+}  // namespace rayd::shell
