@@ -1,6 +1,7 @@
 // Start, the loop, the end.
 #include "daemon/shell/daemon.h"
 
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -208,6 +209,10 @@ void DaemonCore::shut_down() {
 
 int run_daemon(DaemonOptions options) {
   const int ready_fd = options.ready_fd;
+#ifndef __SANITIZE_ADDRESS__  // whose leak check traces its own process
+  // Nobody of the same user looks into its memory by ptrace or /proc (design.md §5).
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
   try {
     const Environment environment = Environment::of_process();
     if (const Status made = make_places(options.places, environment); !made.ok()) {
