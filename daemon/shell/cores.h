@@ -61,6 +61,8 @@ class Cores {
   NodeId node_id() const { return node_id_; }
 
   node::Snapshot node_snapshot() const { return node_->snapshot(); }
+  /// Where an object's bytes lie in this node's store; nullopt: not here.
+  std::optional<Extent> copy_here(ObjectId object) const { return node_->copy_here(object); }
   /// What the node knows of an object's value; nullptr: nothing.
   const Value* peek(ObjectId object) const { return node_->peek(object); }
   /// Precondition: has_head().

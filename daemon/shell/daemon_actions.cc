@@ -62,6 +62,7 @@ void DaemonCore::perform(NodeAction&& action) {
             hot_.set_cancel_word(order.worker, order.task, order.attempt);
           },
           [&](PullObject& order) {
+            if (transfers_) return transfers_->pull(order);
             feed(NodeInput{PullFailed{order.object, order.from, "there is one node only"}});
           },
           [&](FreeExtent& order) { store_.punch(order.extent); },

@@ -4,7 +4,7 @@
 //   daemon_actions.cc  performs what the cores ask for
 //   daemon_clients.cc  drivers, sessions, workers: their coming and going
 //   daemon_control.cc  what the control lane asks (Control)
-//   daemon_peers.cc    other machines (NetworkEvents)
+//   daemon_peers.cc    other machines (NetworkEvents, TransfersOwner)
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -26,6 +26,7 @@
 #include "daemon/shell/object_store.h"
 #include "daemon/shell/process_watch.h"
 #include "daemon/shell/rpc_peer.h"
+#include "daemon/shell/transfers.h"
 #include "daemon/shell/worker_processes.h"
 
 namespace rayd::shell {
@@ -37,6 +38,7 @@ class DaemonCore final : public Control,
                          HotLaneEvents,
                          WorkerEvents,
                          Performer,
+                         public TransfersOwner,
                          public NetworkEvents {
  public:
   explicit DaemonCore(DaemonOptions options);
@@ -136,6 +138,16 @@ class DaemonCore final : public Control,
                                        const std::optional<HelloToken>& token) override;
   uint64_t epoch() const override;
   void on_peer_event(Event::Level level, const std::string& name, const std::string& text) override;
+  // ---- TransfersOwner (daemon_peers.cc)
+  std::optional<Extent> copy_here(ObjectId object) const override;
+  std::optional<std::pair<DialTarget, Hello>> bulk_target(NodeId node) const override;
+  void on_pulled(const Pulled& pulled) override;
+  void on_pull_failed(const PullFailed& failed) override;
+  void on_transfer_event(Event::Level level, const std::string& name,
+                         const std::string& text) override;
+  PlainBulk plain_bulk() const;
+  std::optional<HelloRefused> judge_bulk(const Arrival& arrival) const;
+  void learn(const HeadToNode& message);
   void open_network();
   void join();
   std::variant<RpcPeer, HelloRefused> judge(const Arrival& arrival);
@@ -165,6 +177,7 @@ class DaemonCore final : public Control,
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<RpcFront> rpc_;
   std::unique_ptr<Network> network_;  // none: this machine alone
+  std::unique_ptr<Transfers> transfers_;
 
   std::map<ClientId, Driver> drivers_;
   std::map<ClientId, Worker> workers_;

@@ -28,6 +28,7 @@ void DaemonCore::open_network() {
   network.peers.program = "rayd " + options_.version;
   network.peers.spin_budget = spin_budget_;
   network_ = std::make_unique<Network>(io_, *this, clock_, std::move(network));
+  transfers_ = std::make_unique<Transfers>(io_, *this, store_, network_->peers().client_context());
 }
 
 // ---- joining ------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ void DaemonCore::on_head_message(HeadToNode&& message) {
   if (change != nullptr && change->node == cores_.node_id() && change->state == NodeState::kDead) {
     return begin_anew("the head has declared this node dead");
   }
-  network_->peers().observe(message);
+  learn(message);
   cores_.feed(NodeInput{FromHead{std::move(message)}});
 }
 
@@ -102,8 +103,14 @@ void DaemonCore::observe(const HeadToNode& message) {
   if (const auto* welcome = std::get_if<Welcome>(&message)) {
     if (cores_.has_head()) network_->peers().set_node(welcome->node);
   } else {
-    network_->peers().observe(message);
+    learn(message);
   }
+}
+
+void DaemonCore::learn(const HeadToNode& message) {
+  network_->peers().observe(message);
+  const auto* change = std::get_if<NodeStateChanged>(&message);
+  if (change != nullptr && change->state == NodeState::kDead) transfers_->forget(change->node);
 }
 
 void DaemonCore::on_member_message(NodeId from, NodeToHead&& message) {
@@ -200,11 +207,75 @@ std::variant<RpcPeer, HelloRefused> DaemonCore::judge(const Arrival& arrival) {
   return refusal(HelloRefused::Reason::kToken, head::refusal_of(verdict, TokenRole::kLook).message);
 }
 
+// ---- objects ------------------------------------------------------------------------------------
+
 void DaemonCore::on_bulk_arrival(std::unique_ptr<Arrival> arrival) {
+  if (auto refused = judge_bulk(*arrival)) {
+    const std::string why = refused->text;
+    return arrival->refuse(std::move(*refused), why);
+  }
+  const NodeId peer = arrival->hello().node;
+  HelloAccepted answer;
+  answer.cluster = network_->peers().cluster();
+  answer.node = peer;
+  answer.answerer = arrival->hello().to;
+  answer.epoch = epoch();
+  answer.plain_bulk = plain_bulk();
+  auto link = arrival->accept(answer);
+  if (link) transfers_->serve(peer, std::move(*link));
+}
+
+/// Only a node of this cluster, with its own key, takes objects from here.
+std::optional<HelloRefused> DaemonCore::judge_bulk(const Arrival& arrival) const {
+  const Hello& hello = arrival.hello();
   HelloRefused refused;
-  refused.reason = HelloRefused::Reason::kNotHere;
-  refused.text = "no bulk lane here";
-  arrival->refuse(refused, "no bulk lane here");
+  const auto key = network_->peers().key_of(hello.node);
+  if (!cores_.has_joined() || hello.to != cores_.node_id()) {
+    refused.reason = HelloRefused::Reason::kNotHere;
+    refused.text = to_string(hello.to) + " is not here";
+  } else if (hello.cluster != network_->peers().cluster()) {
+    refused.reason = HelloRefused::Reason::kOtherCluster;
+    refused.text = "this machine belongs to another cluster";
+  } else if (!key) {
+    refused.reason = HelloRefused::Reason::kBusy;
+    refused.text = "the head has not named " + to_string(hello.node) + " here";
+  } else if (*key != arrival.key()) {
+    refused.reason = HelloRefused::Reason::kIdentity;
+    refused.text = to_string(hello.node) + " is another machine";
+  } else if (!transfers_->has_room_for(hello.node)) {
+    refused.reason = HelloRefused::Reason::kBusy;
+    refused.text = "as many connections take objects from here as may";
+  } else {
+    return std::nullopt;
+  }
+  return refused;
+}
+
+PlainBulk DaemonCore::plain_bulk() const {
+  return options_.config.bulk_encryption == "off" ? PlainBulk::kYes : PlainBulk::kNo;
+}
+
+std::optional<Extent> DaemonCore::copy_here(ObjectId object) const {
+  return cores_.copy_here(object);
+}
+
+std::optional<std::pair<DialTarget, Hello>> DaemonCore::bulk_target(NodeId node) const {
+  auto target = network_->peers().bulk_target(node);
+  if (target) target->second.plain_bulk = plain_bulk();
+  return target;
+}
+
+void DaemonCore::on_pulled(const Pulled& pulled) { feed(NodeInput{pulled}); }
+
+void DaemonCore::on_pull_failed(const PullFailed& failed) {
+  log(Event::Level::kInfo, "pull_failed",
+      to_string(failed.object) + " from " + to_string(failed.from) + ": " + failed.reason);
+  feed(NodeInput{failed});
+}
+
+void DaemonCore::on_transfer_event(Event::Level level, const std::string& name,
+                                   const std::string& text) {
+  log(level, name, text);
 }
 
 void DaemonCore::on_peer_event(Event::Level level, const std::string& name,

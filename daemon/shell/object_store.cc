@@ -33,6 +33,18 @@ void ObjectStore::punch(const Extent& extent) {
   (void)segment_.punch({extent.offset, extent.length});
 }
 
+std::span<uint8_t> ObjectStore::memory(const Extent& extent) const {
+  if (extent.offset > everything_.size() || extent.length > everything_.size() - extent.offset) {
+    return {};
+  }
+  return {everything_.data() + extent.offset, extent.length};
+}
+
+Status ObjectStore::reserve(std::span<const uint8_t> memory) const {
+  const auto offset = static_cast<uint64_t>(memory.data() - everything_.data());
+  return segment_.reserve({offset, memory.size()});
+}
+
 Result<Bytes> ObjectStore::read(const Extent& extent) const {
   if (extent.length < shm::kObjectHeaderBytes || extent.offset > everything_.size() ||
       extent.length > everything_.size() - extent.offset) {

@@ -1,9 +1,11 @@
 // ObjectStore: the daemon's own view of the store's segment: descriptors for clients, memory given
 // back, and copies for sessions that have no shared memory.
 //
-// Which range belongs to whom is the node core's business (StoreGrants). Control thread only.
+// Which range belongs to whom is the node core's business (StoreGrants). Control thread, but for
+// reserve(), and for memory that somebody was told of.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "common/shm/object_header.h"
@@ -22,6 +24,11 @@ class ObjectStore {
 
   /// The extent's memory goes back to the machine.
   void punch(const Extent& extent);
+
+  /// The extent's memory, to be read or written as it lies; empty if it is not within the store.
+  std::span<uint8_t> memory(const Extent& extent) const;
+  /// Gives memory() real pages, so that writing cannot fail. Any thread.
+  Status reserve(std::span<const uint8_t> memory) const;
 
   /// A private copy of a stored object's payload: kCorrupt if it is none.
   Result<Bytes> read(const Extent& extent) const;

@@ -102,6 +102,9 @@ class Peers final : public PeerPipe::Owner {
   const TlsContext& client_context() const { return client_context_; }
   /// Where the head is, and what is said to it on another lane; nullopt before it is known.
   std::optional<std::pair<DialTarget, Hello>> head_target(Lane lane) const;
+  /// Where a node is, and what is said to it on the bulk lane; nullopt: not known (any more).
+  std::optional<std::pair<DialTarget, Hello>> bulk_target(NodeId node) const;
+  const ClusterId& cluster() const { return cluster_; }
   const std::string& own_address() const { return announce_.view.address; }
   std::optional<KeyHash> key_of(NodeId node) const;
   std::string address_of(NodeId node) const;
@@ -121,6 +124,7 @@ class Peers final : public PeerPipe::Owner {
   void accept(Remote& remote, Arrival& arrival);
   Status attach(Remote& remote, Link link, uint64_t peer_received);
   Hello hello_of(const Remote& remote) const;
+  std::optional<HostPort> where(const Remote& remote) const;
   void learn(const NodeView& view);
   void supervise();
 

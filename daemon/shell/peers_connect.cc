@@ -94,11 +94,30 @@ std::optional<std::pair<DialTarget, Hello>> Peers::head_target(Lane lane) const 
   return std::pair{DialTarget{*parse_host_port(head_->address), head_->key}, hello};
 }
 
-void Peers::dial(Remote& remote) {
+std::optional<std::pair<DialTarget, Hello>> Peers::bulk_target(NodeId node) const {
+  const auto it = nodes_.find(node);
+  if (it == nodes_.end() || node_ == NodeId{}) return std::nullopt;
+  const auto address = where(*it->second);
+  if (!address) return std::nullopt;
+  Hello hello;
+  hello.program = options_.program;
+  hello.lane = Lane::kBulk;
+  hello.cluster = cluster_;
+  hello.node = node_;
+  hello.to = node;
+  return std::pair{DialTarget{*address, it->second->key}, hello};
+}
+
+std::optional<HostPort> Peers::where(const Remote& remote) const {
   // The node beside the head may listen everywhere; it is where the head is.
   const bool beside_head = remote.address.starts_with(':') && head_;
-  const auto address =
-      beside_head ? parse_host_port(head_->address) : parse_host_port(remote.address);
+  const auto address = parse_host_port(beside_head ? head_->address : remote.address);
+  if (!address) return std::nullopt;
+  return *address;
+}
+
+void Peers::dial(Remote& remote) {
+  const auto address = where(remote);
   if (!address) return;
   remote.retry.cancel();
   remote.dial = std::make_unique<AsioDial>(

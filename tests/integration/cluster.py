@@ -14,6 +14,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -168,12 +169,19 @@ class Cluster:
     def pid(self):
         return self.daemon.pid
 
+    def role(self):
+        return ['--head']
+
+    def secrets(self):
+        return {}
+
     def start(self):
         reading, writing = os.pipe()
-        words = [os.environ['RAYD'], '--head', '--ready-fd', str(writing), *self.options]
+        words = [os.environ['RAYD'], *self.role(), '--ready-fd', str(writing), *self.options]
+        environment = {**self.environment(), **self.secrets()}
         try:
             with open(os.path.join(self.folder, 'daemon.out'), 'ab') as output:
-                self.daemon = subprocess.Popen(words, pass_fds=[writing], env=self.environment(),
+                self.daemon = subprocess.Popen(words, pass_fds=[writing], env=environment,
                                                cwd=self.folder, stdin=subprocess.DEVNULL,
                                                stdout=output, stderr=output)
         finally:
@@ -293,6 +301,36 @@ class Cluster:
         with contextlib.suppress(OSError):
             with open(log, encoding='utf-8', errors='replace') as text:
                 print('its log:', text.read()[-4000:], flush=True)
+
+
+def free_address():
+    """Of this machine; nobody listens there now."""
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return f'127.0.0.1:{probe.getsockname()[1]}'
+
+
+class Head(Cluster):
+    """A head that other machines can join."""
+
+    def __init__(self, *options):
+        self.address = free_address()
+        super().__init__('--bind', self.address, *options)
+
+
+class Node(Cluster):
+    """A further machine of a head's cluster."""
+
+    def __init__(self, head, *options):
+        super().__init__('--bind', free_address(), *options)
+        self.head = head
+
+    def role(self):
+        return ['--address', self.head.address]
+
+    def secrets(self):
+        return {'RAYD_TOKEN': self.head.run([os.environ['RAYCTL'], 'token', 'create', '--role',
+                                             'join']).split()[-1]}
 
 
 def main(*tests):
