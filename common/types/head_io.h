@@ -64,7 +64,7 @@ struct MembershipRow {
   uint64_t epoch = 0;
   uint64_t m = 0;
   uint32_t next_node = 1;
-  uint32_t next_job = 1;
+  uint32_t next_job = 1;  // a bound: numbers below it may be in use
   uint64_t settled = 0;
 };
 /// One that names a token and is all zero else deletes.

@@ -128,6 +128,7 @@ struct DriverConnected {
   ClientId client;
   std::string name;
   std::string name_space;
+  JobId job;  // that it has from the head before it started anew
 };
 struct DriverGone {
   ClientId client;

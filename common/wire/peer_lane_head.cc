@@ -249,10 +249,11 @@ void fill(ToHead root, const DriverConnected& message, SentTemplates&) {
   write(builder.initClient(), message.client);
   builder.setName(as_text(message.name));
   builder.setNameSpace(as_text(message.name_space));
+  builder.setJob(message.job.value);
 }
 DriverConnected read(schema::DriverConnected::Reader reader) {
   return {read_operation(reader.getOperation()), read_client(reader.getClient()),
-          text_of(reader.getName()), text_of(reader.getNameSpace())};
+          text_of(reader.getName()), text_of(reader.getNameSpace()), JobId{reader.getJob()}};
 }
 
 void fill(ToHead root, const DriverGone& message, SentTemplates&) {

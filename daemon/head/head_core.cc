@@ -80,7 +80,8 @@ void HeadCore::begin_epoch(HeadContext& context) {
   State& state = *state_;
   if (state.membership.cluster.is_nil()) state.membership.cluster = state.options.cluster;
   ++state.membership.epoch;
-  state.outbox.append(context, state.membership);
+  state.jobs.reserve_numbers();
+  state.jobs.on_numbers_reserved(state.outbox.append(context, state.membership));
   state.actors.begin_epoch(context);
   state.jobs.begin_epoch(context);
   state.nodes.begin_epoch(context);

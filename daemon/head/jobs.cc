@@ -9,6 +9,7 @@ namespace {
 
 /// Jobs that ended stay listed until so many ended after them.
 constexpr size_t kEndedKept = 10'000;
+constexpr uint32_t kNumbersReserved = 64;
 
 TaskId root_of(JobId job) { return TaskId::make(ClientId{kHeadNode.value, job.value}, 0); }
 JobId job_of(TaskId root) { return JobId{root.client().serial}; }
@@ -43,10 +44,31 @@ void Jobs::begin_epoch(HeadContext& context) {
 
 // ---- rows ---------------------------------------------------------------------------------------
 
-Jobs::Job& Jobs::add(HeadContext& context, JobRow&& row, const std::string& name_space) {
-  row.job = JobId{parts_.membership.next_job++};
+void Jobs::reserve_numbers() {
+  safe_bound_ = next_number_ = parts_.membership.next_job;
+  parts_.membership.next_job += kNumbersReserved;
+}
+
+JobId Jobs::next_number(HeadContext& context) {
+  RAY_CHECK(next_number_ > 0);
+  if (next_number_ == parts_.membership.next_job) reserve_in_time(context);
+  return JobId{next_number_++};
+}
+
+void Jobs::reserve_in_time(HeadContext& context) {
+  if (parts_.membership.next_job - next_number_ > kNumbersReserved / 2) return;
+  if (parts_.outbox.is_committed(bound_record_)) safe_bound_ = parts_.membership.next_job;
+  parts_.membership.next_job += kNumbersReserved;
+  bound_record_ = parts_.outbox.append(context, parts_.membership);
+}
+
+bool Jobs::is_safe(JobId job) {
+  if (parts_.outbox.is_committed(bound_record_)) safe_bound_ = parts_.membership.next_job;
+  return job.value < safe_bound_;
+}
+
+Jobs::Job& Jobs::add(JobRow&& row, const std::string& name_space) {
   row.name_space = name_space.empty() ? to_string(row.job) : name_space;
-  parts_.outbox.append(context, parts_.membership);
   Job& job = jobs_[row.job];
   job.row = std::move(row);
   return job;
@@ -85,26 +107,38 @@ void Jobs::forget_oldest(HeadContext& context) {
 
 // ---- drivers ------------------------------------------------------------------------------------
 
+Jobs::Job& Jobs::add_driver(HeadContext& context, const DriverConnected& message) {
+  const bool has_job =
+      message.job != JobId{} && message.job.value < next_number_ && !jobs_.contains(message.job);
+  JobRow row;
+  row.job = has_job ? message.job : next_number(context);
+  row.name = message.name;
+  row.state = JobState::kRunning;
+  row.node = message.client.owner();
+  row.submitted_unix_ms = context.unix_ms;
+  row.driver = message.client;
+  drivers_[message.client] = row.job;
+  return add(std::move(row), message.name_space);
+}
+
 void Jobs::on_driver_connected(HeadContext& context, const DriverConnected& message) {
   const auto known = drivers_.find(message.client);
-  JobId id = known == drivers_.end() ? JobId{} : known->second;
-  if (known == drivers_.end()) {
-    JobRow row;
-    row.name = message.name;
-    row.state = JobState::kRunning;
-    row.node = message.client.owner();
-    row.submitted_unix_ms = context.unix_ms;
-    row.driver = message.client;
-    const Job& job = add(context, std::move(row), message.name_space);
-    id = job.row.job;
-    drivers_[message.client] = id;
-    save(context, job);
-  }
+  const bool is_new = known == drivers_.end();
+  const Job& job = is_new ? add_driver(context, message) : jobs_.at(known->second);
   OperationReply reply;
   reply.operation = message.operation;
-  reply.job = id;
-  reply.name_space = jobs_.at(id).row.name_space;
-  parts_.outbox.to_node(context, message.client.owner(), std::move(reply));
+  reply.job = job.row.job;
+  reply.name_space = job.row.name_space;
+  const NodeId node = message.client.owner();
+  if (is_safe(reply.job)) {
+    parts_.outbox.to_node_at_once(context, node, std::move(reply));
+  } else {
+    parts_.outbox.to_node(context, node, std::move(reply));
+  }
+  if (!is_new) return;
+  parts_.outbox.emit_at_once(context, JobChanged{job.row});
+  parts_.outbox.append(context, job.row);
+  reserve_in_time(context);
 }
 
 void Jobs::on_driver_gone(HeadContext& context, ClientId driver) {
@@ -125,11 +159,12 @@ void Jobs::on_submit(HeadContext& context, SubmitJob&& message) {
     return parts_.outbox.emit(context, RequestReply{message.request, std::move(error), {}});
   }
   JobRow row;
+  row.job = next_number(context);
   row.name = std::move(message.name);
   row.workload = std::move(message.workload);
   row.retries_left = message.retries;
   row.submitted_unix_ms = message.now_unix_ms;
-  Job& job = add(context, std::move(row), message.name_space);
+  Job& job = add(std::move(row), message.name_space);
   auto call = std::make_shared<CallTemplate>(*message.root);
   call->kind = CallTemplate::Kind::kJobRoot;
   call->return_count = 1;
@@ -142,6 +177,7 @@ void Jobs::on_submit(HeadContext& context, SubmitJob&& message) {
   save(context, job);
   parts_.outbox.emit(context, RequestReply{message.request, nullptr, job.row.job});
   place(context, job);
+  reserve_in_time(context);
 }
 
 void Jobs::place(HeadContext& context, Job& job) {

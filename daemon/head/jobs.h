@@ -6,6 +6,10 @@
 //      └── failed with retries left: k+1 ──────┘      (a driver's job begins as running)
 //
 // The end of a job is told to all nodes, and ends its actors.
+//
+// Numbers of jobs are journalled in blocks, ahead of their use, so that a driver gets its job
+// without waiting for the disk: its row may be lost with the head, and then its node announces it
+// again.
 #pragma once
 
 #include <deque>
@@ -29,6 +33,9 @@ class Jobs {
   void load(JobRow&& row);
   /// Drivers of nodes that live on keep their jobs; submitted workloads have failed.
   void begin_epoch(HeadContext& context);
+  /// Before the membership row of a new epoch is appended, and then with its record's number.
+  void reserve_numbers();
+  void on_numbers_reserved(uint64_t record) { bound_record_ = record; }
 
   void on_driver_connected(HeadContext& context, const DriverConnected& message);
   void on_driver_gone(HeadContext& context, ClientId driver);
@@ -62,7 +69,12 @@ class Jobs {
     OperationId operation;  // of its submit
   };
 
-  Job& add(HeadContext& context, JobRow&& row, const std::string& name_space);
+  Job& add(JobRow&& row, const std::string& name_space);
+  JobId next_number(HeadContext& context);
+  /// True: no head will ever give it to another job.
+  bool is_safe(JobId job);
+  void reserve_in_time(HeadContext& context);
+  Job& add_driver(HeadContext& context, const DriverConnected& message);
   void save(HeadContext& context, const Job& job);
   void place(HeadContext& context, Job& job);
   /// The job whose root runs at `from` as this attempt; nullptr: ignore the message.
@@ -76,6 +88,9 @@ class Jobs {
   void forget_oldest(HeadContext& context);
 
   HeadParts& parts_;
+  uint32_t next_number_ = 0;
+  uint32_t safe_bound_ = 0;    // numbers below are reserved by a committed row
+  uint64_t bound_record_ = 0;  // the row with the present bound
   std::map<JobId, Job> jobs_;
   std::map<ClientId, JobId> drivers_;        // of jobs that have not ended
   std::map<OperationId, JobId> operations_;  // submits

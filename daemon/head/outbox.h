@@ -1,8 +1,8 @@
 // Outbox: the head's way out. Rows go to the journal, and whatever is said after a row waits until
 // it is committed, so no message depends on a row that a crash could take back.
 //
-// Messages to one node keep their order, because the record they wait for never falls. Only what is
-// latest-wins anyway (lease renewals, views) leaves at once.
+// Messages to one node keep their order, because the record they wait for never falls. At once
+// leave what is latest-wins anyway (lease renewals, views), and a driver's job (jobs.h).
 #pragma once
 
 #include <utility>
@@ -13,9 +13,12 @@ namespace rayd::head {
 
 class Outbox {
  public:
-  void append(HeadContext& context, JournalRow row) {
+  /// Returns the record's number.
+  uint64_t append(HeadContext& context, JournalRow row) {
     context.out.push_back({0, Append{++last_, std::move(row)}});
+    return last_;
   }
+  bool is_committed(uint64_t record) const { return record <= committed_; }
 
   /// Waits for every row appended so far.
   template <class What>
@@ -26,9 +29,14 @@ class Outbox {
   void to_node(HeadContext& context, NodeId node, Message message) {
     emit(context, ToNode{node, HeadToNode{std::move(message)}});
   }
+  /// Depends on no row.
+  template <class What>
+  void emit_at_once(HeadContext& context, What what) {
+    context.out.push_back({0, std::move(what)});
+  }
   template <class Message>
   void to_node_at_once(HeadContext& context, NodeId node, Message message) {
-    context.out.push_back({0, ToNode{node, HeadToNode{std::move(message)}}});
+    emit_at_once(context, ToNode{node, HeadToNode{std::move(message)}});
   }
 
   void on_committed(uint64_t number) { committed_ = number; }

@@ -59,8 +59,8 @@ void Clients::on_connected(NodeContext& context, const ClientConnected& message)
 }
 
 void Clients::ask_for_job(NodeContext& context, ClientId client, const Session& session) const {
-  context.out.emplace_back(
-      ToHead{DriverConnected{driver_operation(client), client, session.name, session.name_space}});
+  context.out.emplace_back(ToHead{DriverConnected{driver_operation(client), client, session.name,
+                                                  session.name_space, session.job}});
 }
 
 void Clients::on_worker(ClientId worker, ImageHash image) {
@@ -84,8 +84,7 @@ void Clients::reannounce(NodeContext& context) {
   // The head that was told may not have heard it.
   for (const auto& [client, job] : gone_) context.out.emplace_back(ToHead{DriverGone{client}});
   for (const auto& [client, session] : sessions_)
-    if (session.kind == Session::Kind::kDriver && session.job == JobId{})
-      ask_for_job(context, client, session);
+    if (session.kind == Session::Kind::kDriver) ask_for_job(context, client, session);
 }
 
 void Clients::on_job_ended(JobId job) {

@@ -32,7 +32,7 @@ class Clients {
   void on_operation_reply(NodeContext& context, const OperationReply& reply);
   /// True if on_operation_reply is waited for here.
   bool expects(const OperationId& operation) const;
-  /// After a head restart: unanswered DriverConnected again.
+  /// After a head restart: DriverConnected again, with the job of those who have one.
   void reannounce(NodeContext& context);
   void on_job_ended(JobId job);
 

@@ -47,17 +47,21 @@ TEST_CASE("a driver that is gone before the reply leaves nothing behind") {
   CHECK(node.core.snapshot().objects.empty());
 }
 
-TEST_CASE("after a head restart a driver without a job asks again, one with a job does not") {
+TEST_CASE("after a head restart drivers ask again, and say which job they have") {
   TestNode node;
   const ClientId with = node.connect();
+  const JobId job = node.core.snapshot().clients.front().job;
   const ClientId without{1, 40};
   node.on(ClientConnected{without, "me", "", {}});
   node.out.clear();
   node.from_head(Welcome{2, kHere, 0});
   CHECK(node.take<Announce>().size() == 1);
-  const DriverConnected asked = node.take_one<DriverConnected>();
-  CHECK(asked.client == without);
-  CHECK(asked.client != with);
+  const auto asked = node.take<DriverConnected>();
+  REQUIRE(asked.size() == 2);
+  CHECK(asked[0].client == with);
+  CHECK(asked[0].job == job);
+  CHECK(asked[1].client == without);
+  CHECK(asked[1].job == JobId{});
   node.from_head(Welcome{1, kHere, 0});  // of the past
   CHECK(node.take<Announce>().empty());
 }

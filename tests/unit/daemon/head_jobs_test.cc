@@ -76,6 +76,53 @@ TEST_CASE("a driver is a job with a namespace of its own, or the one it asked fo
   CHECK(head.core.snapshot().jobs.size() == 2);
 }
 
+TEST_CASE("a driver gets its job before the disk has it, but no number that could be used again") {
+  HeadFixture head;
+  head.begin();
+  const NodeId node = head.join(1);
+  head.commits = HeadFixture::Commits::kByHand;
+  const auto connect = [&](uint32_t i) {
+    const ClientId driver{node.value, 2 * i};
+    head.from(node, DriverConnected{{driver, 0}, driver, "script", ""});
+  };
+  for (uint32_t i = 1; i <= 70; ++i) connect(i);
+  // The first block of numbers is reserved since the head began; the next one waits for its row.
+  const auto at_once = head.heard_by<OperationReply>(node);
+  REQUIRE(at_once.size() == 64);
+  CHECK(at_once.back().job == JobId{64});
+  head.commit();
+  const auto later = head.heard_by<OperationReply>(node);
+  REQUIRE(later.size() == 6);
+  CHECK(later.back().job == JobId{70});
+  connect(71);
+  CHECK(head.heard_by<OperationReply>(node).size() == 1);
+}
+
+TEST_CASE("numbers of jobs are never used again, and a driver keeps its own over a head restart") {
+  HeadFixture before;
+  before.begin();
+  const NodeId node = before.join(1);
+  const ClientId lost{node.value, 2}, kept{node.value, 4}, fresh{node.value, 6};
+  before.from(node, DriverConnected{{lost, 0}, lost, "script", ""});
+  before.from(node, DriverConnected{{kept, 0}, kept, "script", "lab"});
+  const JobId job = before.heard_by<OperationReply>(node).back().job;
+
+  HeadFixture after;
+  for (const JournalRow& row : before.rows)
+    if (!std::holds_alternative<JobRow>(row)) after.core.load(JournalRow(row));
+  after.begin();
+  after.from(node, HeadFixture::announce_of(node, 1));
+  after.from(node, DriverConnected{{kept, 0}, kept, "script", "lab", job});
+  after.from(node, DriverConnected{{fresh, 0}, fresh, "script", ""});
+  const auto replies = after.heard_by<OperationReply>(node);
+  REQUIRE(replies.size() == 2);
+  CHECK(replies[0].job == job);
+  CHECK(replies[0].name_space == "lab");
+  CHECK(replies[1].job > job);
+  CHECK(row_of(after, job).name == "script");
+  CHECK(row_of(after, job).state == JobState::kRunning);
+}
+
 TEST_CASE("a driver that is gone ends its job everywhere") {
   HeadFixture head;
   head.begin();
