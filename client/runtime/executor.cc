@@ -19,6 +19,9 @@ namespace {
 class StoringSink final : public api::ResultSink {
  public:
   explicit StoringSink(RingSession& session) : session_(session) {}
+  ~StoringSink() {
+    for (const Value& result : results_) session_.abandon_result(result);
+  }
   void value(const api::SerializedValue& result) override {
     try {
       results_.push_back(session_.store_result(result));

@@ -92,6 +92,8 @@ class RingSession final : public ray::internal::Runtime,
   /// A result as a Value: inline, or written to the store. Throws kStoreFull.
   Value store_result(const ray::internal::SerializedValue& result);
   void send_done(Done&& done);
+  /// A stored result that will not be in a Done.
+  void abandon_result(const Value& result);
   void set_image(const ImageHash& image);
   static thread_local CurrentCall* current_call;
 
@@ -110,6 +112,9 @@ class RingSession final : public ray::internal::Runtime,
   rayd::ObjectId put_locked(Lock& lock, const ray::internal::SerializedValue& value);
   Value make_value(Lock& lock, const ray::internal::SerializedValue& value, size_t inline_limit);
   Extent allocate(Lock& lock, uint64_t bytes);
+  void close_arena(const Extent& arena);
+  void close_idle_arena(Lock& lock);
+  void on_results_left(size_t stored);
   ray::internal::FetchedValue fetched(const Value& value, rayd::ObjectId object);
 
   void send(Lock& lock);
@@ -137,8 +142,10 @@ class RingSession final : public ray::internal::Runtime,
   std::map<uint64_t, ClientAnswer> replies_;  // to getActor and requestArena, by request
   uint64_t next_request_ = 1;
   uint64_t submitted_ = 0;
-  bool leading_ = false;  // a thread sleeps on the bell
-  bool sending_ = false;  // a thread empties the outbox
+  size_t unsent_results_ = 0;    // written to the store; their Done has not left
+  std::vector<Extent> leaving_;  // arenas to be closed when all of those have left
+  bool leading_ = false;         // a thread sleeps on the bell
+  bool sending_ = false;         // a thread empties the outbox
   int waiting_to_send_ = 0;
   std::atomic<bool> work_wanted_{false};
   std::string gone_;  // not empty: the session is over, and why

@@ -7,6 +7,13 @@ namespace rayd::client {
 
 namespace api = ray::internal;
 
+namespace {
+
+/// A worker without work for so long gives its arena back.
+constexpr Duration kIdleArena = Duration::millis(500);
+
+}  // namespace
+
 // ---- sending ----------------------------------------------------------------------------------
 
 void RingSession::throw_gone(const std::string& why) const {
@@ -69,10 +76,13 @@ void RingSession::send(Lock& lock) {
 void RingSession::send_done(Done&& done) {
   Lock lock{mutex_};
   std::vector<rayd::ObjectId> contained;
+  size_t stored = 0;
   for (const Value& result : done.results) {
+    if (result.kind == Value::Kind::kStored) ++stored;
     contained.insert(contained.end(), result.contains.begin(), result.contains.end());
   }
   core_.outbox().push_back(std::move(done));
+  on_results_left(stored);
   for (const rayd::ObjectId object : contained) core_.drop_handle(object);
   core_.flush_releases();
   send(lock);
@@ -193,8 +203,10 @@ std::optional<RingSession::Work> RingSession::next_work() {
         return Work{std::move(*message), popped.sequence};
       }
       if (popped.state == shm::Pop::kCorrupt) return std::nullopt;
-      wait_until(
-          lock, [&] { return channel_.work().peek_ready(); }, shm::kNoDeadline, Waiting::kForWork);
+      const auto has_work = [&] { return channel_.work().peek_ready(); };
+      if (wait_until(lock, has_work, now_boottime() + kIdleArena, Waiting::kForWork)) continue;
+      close_idle_arena(lock);
+      wait_until(lock, has_work, shm::kNoDeadline, Waiting::kForWork);
     }
   } catch (const api::RayException&) {
     return std::nullopt;

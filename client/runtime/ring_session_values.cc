@@ -71,11 +71,40 @@ Extent RingSession::allocate(Lock& lock, uint64_t bytes) {
   const Extent extent = std::get<ArenaGranted>(answer).arena;
   const auto closed = store_.granted(request, extent);
   if (!closed) api::throw_error(ray::ErrorCode::kInternal, closed.error().message);
-  if (*closed) core_.outbox().push_back(CloseArena{**closed});
+  if (*closed) close_arena(**closed);
   if (request.kind == RequestArena::Kind::kExtent) {
     return {extent.segment, extent.offset, bytes};
   }
   return *store_.allocate(bytes);
+}
+
+// A result is sealed by its Done, and only in an arena that is open: so an arena is closed after
+// every Done that may name it.
+void RingSession::close_arena(const Extent& arena) {
+  if (unsent_results_ > 0) {
+    leaving_.push_back(arena);
+  } else {
+    core_.outbox().push_back(CloseArena{arena});
+  }
+}
+
+// What is left of an arena would be nobody's room for as long as this worker idles.
+void RingSession::close_idle_arena(Lock& lock) {
+  if (const auto arena = store_.leave_arena()) close_arena(*arena);
+  send(lock);
+}
+
+void RingSession::on_results_left(size_t stored) {
+  unsent_results_ -= stored;
+  if (unsent_results_ > 0 || leaving_.empty()) return;
+  for (const Extent& arena : leaving_) core_.outbox().push_back(CloseArena{arena});
+  leaving_.clear();
+}
+
+void RingSession::abandon_result(const Value& result) {
+  const Lock lock{mutex_};
+  for (const rayd::ObjectId object : result.contains) core_.drop_handle(object);
+  on_results_left(result.kind == Value::Kind::kStored ? 1 : 0);
 }
 
 rayd::ObjectId RingSession::put_locked(Lock& lock, const api::SerializedValue& value) {
@@ -95,6 +124,7 @@ api::ObjectId RingSession::put(const api::SerializedValue& value) {
 Value RingSession::store_result(const api::SerializedValue& result) {
   Lock lock{mutex_};
   Value value = make_value(lock, result, kMaxInlineInRing);
+  if (value.kind == Value::Kind::kStored) ++unsent_results_;
   // The program's own references may end before Done has left: see send_done.
   for (const rayd::ObjectId object : value.contains) core_.add_handle(object);
   return value;

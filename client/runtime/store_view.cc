@@ -49,15 +49,20 @@ Result<std::optional<Extent>> StoreView::granted(const RequestArena& request,
     }
     return std::optional<Extent>{};
   }
-  std::optional<Extent> closed;
-  if (arena_extent_.length > 0) {
-    closed = arena_extent_;
-    mapped_.erase(arena_extent_.offset);
-  }
+  const uint64_t next_bytes = std::min(next_arena_bytes_ * 2, kMaxArenaBytes);
+  const std::optional<Extent> closed = leave_arena();
   arena_extent_ = extent;
   arena_ = shm::Arena{range_of(extent)};
-  next_arena_bytes_ = std::min(next_arena_bytes_ * 2, kMaxArenaBytes);
+  next_arena_bytes_ = next_bytes;
   return closed;
+}
+
+std::optional<Extent> StoreView::leave_arena() {
+  next_arena_bytes_ = kFirstArenaBytes;
+  if (arena_extent_.length == 0) return std::nullopt;
+  mapped_.erase(arena_extent_.offset);
+  arena_ = shm::Arena{};
+  return std::exchange(arena_extent_, Extent{});
 }
 
 Result<uint8_t*> StoreView::map(const Extent& extent) {

@@ -20,6 +20,9 @@ namespace rayd::client {
 /// Objects up to this size (header included) share an arena.
 inline constexpr uint64_t kMaxInArena = 256 * 1024;
 
+/// Further arenas double, up to 16 MiB.
+inline constexpr uint64_t kFirstArenaBytes = 256 * 1024;
+
 class StoreView {
  public:
   /// `writable` may be invalid (a client of another uid): then nothing can be written.
@@ -32,6 +35,9 @@ class StoreView {
   RequestArena arena_request(uint64_t bytes) const;
   /// The arena that this grant replaces, to be closed; none for extents.
   Result<std::optional<Extent>> granted(const RequestArena& request, const Extent& extent);
+
+  /// Nothing more is allocated in the current arena; it is to be closed. The next one is small.
+  std::optional<Extent> leave_arena();
 
   /// Writable memory of an allocated piece or a granted extent. Precondition: it is one.
   uint8_t* writable(const Extent& piece);
@@ -55,7 +61,7 @@ class StoreView {
   std::deque<uint64_t> extents_;       // mapped large ones, oldest first
   Extent arena_extent_;
   shm::Arena arena_;
-  uint64_t next_arena_bytes_ = 256 * 1024;
+  uint64_t next_arena_bytes_ = kFirstArenaBytes;
 };
 
 }  // namespace rayd::client

@@ -80,8 +80,15 @@ int hang(const std::string& path) {
   for (;;) pause();
 }
 int submit_and_hang(const std::string& path) { return *ray::Task(hang).Remote(path).Get(); }
+/// Makes several at once.
+class Maker {
+ public:
+  static Maker* Create() { return new Maker; }
+  Numbers Make(uint32_t count, uint32_t seed) { return make(count, seed); }
+};
 RAY_REMOTE(one, plus, fibonacci, make, sum, sum_in_place, sum_refs, sum_pair, promise, throw_broken,
-           die_until, leave_with, wait_for_cancel, hang, submit_and_hang);
+           die_until, leave_with, wait_for_cancel, hang, submit_and_hang, Maker::Create,
+           &Maker::Make);
 
 /// Every case is a driver of its own, of the head that runs here or of a private one.
 class Driver {
@@ -278,6 +285,15 @@ TEST_CASE_METHOD(Driver, "a task that does not listen is ended by force, with wh
   both.wait_for(2);
   for (const auto& ref : after) ray::Cancel(ref);
   CHECK(file.count() == 2);
+}
+
+TEST_CASE_METHOD(Driver, "results of calls that run at once are all kept") {
+  const auto maker = ray::Actor(Maker::Create).SetMaxConcurrency(4).Remote();
+  std::vector<ray::ObjectRef<Numbers>> made;
+  for (uint32_t i = 0; i < 200; ++i) {  // each call fills half an arena, or more
+    made.push_back(maker.Task(&Maker::Make).Remote(kMiB / 8, i));
+  }
+  for (uint32_t i = 0; i < 200; ++i) CHECK(*made[i].Get() == make(kMiB / 8, i));
 }
 
 TEST_CASE_METHOD(Driver, "results that nobody waits for are given back") {

@@ -33,6 +33,15 @@ def a_program_alone_has_a_cluster_of_its_own():
         alone.remove_folder()
 
 
+def an_idle_worker_keeps_no_room_of_the_store():
+    with Cluster('--num-cpus', '2', '--idle-worker-timeout-ms', '600000') as cluster:
+        cluster.run([PROGRAM, 'a value of any size*'])
+        wait_until(lambda: cluster.state()['store_used'] == 0,
+                   lambda: f"{cluster.state()['store_used']} bytes are in use")
+        check(cluster.state()['workers'], 'the workers have ended')
+        cluster.run([PROGRAM, 'a value of any size*'])  # and they make values again
+
+
 def openings_beside_connections_that_end_are_all_answered():
     with Cluster('--num-cpus', '2', *IDLE) as cluster:
         files = cluster.open_files()
@@ -44,5 +53,6 @@ def openings_beside_connections_that_end_are_all_answered():
 
 
 main(tasks_run_beside_a_head_and_leave_nothing, a_full_store_is_told_and_recovers,
+     an_idle_worker_keeps_no_room_of_the_store,
      a_program_alone_has_a_cluster_of_its_own,
      openings_beside_connections_that_end_are_all_answered)
