@@ -11,7 +11,7 @@ namespace {
 
 constexpr Duration kFirstPatience = Duration::millis(20);
 constexpr Duration kLongestPatience = Duration::millis(250);
-/// A call that was cancelled for its timeout gets so long to end by itself.
+/// A call that was cancelled gets so long to end by itself; then it is killed.
 constexpr Duration kGrace = Duration::seconds(5);
 
 Quantity quantity(double units) { return static_cast<Quantity>(std::llround(units * kUnit)); }
@@ -164,12 +164,13 @@ Result<std::optional<Outcome>> RemoteCall::cut_short(TaskId task) {
       return std::optional{cut_outcome(Outcome::Cut::kInterrupted)};
     }
     cut_ = Outcome::Cut::kInterrupted;
+    deadline_ = now_boottime() + kGrace;
     screen_.say("cancelling; a second Ctrl-C returns at once");
     if (const Status asked = cancel(task, Cancel::Force::kNo); !asked.ok()) return asked.error();
   }
   if (deadline_ && now_boottime() >= *deadline_) {
-    const auto force = cut_ == Outcome::Cut::kTimedOut ? Cancel::Force::kYes : Cancel::Force::kNo;
-    cut_ = Outcome::Cut::kTimedOut;
+    const auto force = cut_ == Outcome::Cut::kNo ? Cancel::Force::kNo : Cancel::Force::kYes;
+    if (cut_ == Outcome::Cut::kNo) cut_ = Outcome::Cut::kTimedOut;
     deadline_ = now_boottime() + kGrace;
     if (const Status asked = cancel(task, force); !asked.ok()) return asked.error();
   }

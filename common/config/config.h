@@ -35,6 +35,7 @@ struct Config {
   int64_t remote_timeout_ms = 0;
   int64_t max_workers = 0;
   int64_t idle_worker_timeout_ms = 0;
+  int64_t cancel_grace_ms = 0;
   int64_t spin_budget_us = 0;
 
   // Membership (protocols.md §5).

@@ -199,6 +199,7 @@ struct HeadOptions {
   Duration dead_after = Duration::millis(4'500);
   Duration restart_backoff = Duration::millis(100);
   Duration restart_backoff_max = Duration::seconds(10);
+  Duration cancel_grace = Duration::seconds(5);  // of a job's root that is asked to end
 };
 
 }  // namespace rayd

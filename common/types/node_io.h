@@ -184,6 +184,7 @@ struct NodeOptions {
   uint64_t store_capacity_bytes = 0;
   uint64_t store_virtual_bytes = 0;
   Duration lease = Duration::seconds(4);
+  Duration cancel_grace = Duration::seconds(5);  // of children whose parent died
 };
 
 }  // namespace rayd

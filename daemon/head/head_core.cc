@@ -92,10 +92,11 @@ void HeadCore::on(HeadContext& context, HeadInput&& input) {
 }
 
 std::optional<Time> HeadCore::next_deadline() const {
-  const std::optional<Time> of_nodes = state_->nodes.next_deadline();
-  const std::optional<Time> of_actors = state_->actors.next_deadline();
-  if (!of_nodes) return of_actors;
-  return of_actors ? std::min(*of_nodes, *of_actors) : of_nodes;
+  std::optional<Time> next = state_->nodes.next_deadline();
+  for (const std::optional<Time> due :
+       {state_->actors.next_deadline(), state_->jobs.next_deadline()})
+    if (due && (!next || *due < *next)) next = due;
+  return next;
 }
 
 HeadSnapshot HeadCore::snapshot() const {
@@ -127,6 +128,7 @@ uint64_t HeadCore::epoch() const { return state_->membership.epoch; }
 void HeadCore::State::on(HeadContext& context, HeadTick&&) {
   nodes.on_tick(context);
   actors.on_tick(context);
+  jobs.on_tick(context);
 }
 
 void HeadCore::State::on(HeadContext& context, FromNode&& input) {

@@ -226,16 +226,36 @@ void Jobs::on_cancel(HeadContext& context, const CancelJob& message) {
         job.row.cancel_asked = JobRow::CancelAsked::kYes;
         save(context, job);
       }
-      Revoke revoke;
-      revoke.task = root_of(job.row.job);
-      revoke.attempt = job.row.attempt;
-      revoke.reason =
-          message.force == CancelJob::Force::kYes ? RevokeReason::kForce : RevokeReason::kCancel;
-      parts_.outbox.to_node(context, job.row.node, PeerMessage{revoke});
+      const bool is_forced = message.force == CancelJob::Force::kYes;
+      revoke_root(context, job, is_forced ? RevokeReason::kForce : RevokeReason::kCancel);
+      if (!is_forced)
+        to_be_killed_.emplace_back(context.now + parts_.options.cancel_grace, message.job);
       break;
     }
   }
   parts_.outbox.emit(context, RequestReply{message.request, nullptr, message.job});
+}
+
+void Jobs::revoke_root(HeadContext& context, const Job& job, RevokeReason reason) {
+  Revoke revoke;
+  revoke.task = root_of(job.row.job);
+  revoke.attempt = job.row.attempt;
+  revoke.reason = reason;
+  parts_.outbox.to_node(context, job.row.node, PeerMessage{revoke});
+}
+
+void Jobs::on_tick(HeadContext& context) {
+  while (!to_be_killed_.empty() && to_be_killed_.front().first <= context.now) {
+    const auto it = jobs_.find(to_be_killed_.front().second);
+    to_be_killed_.pop_front();
+    if (it != jobs_.end() && it->second.root == Job::Root::kAssigned)
+      revoke_root(context, it->second, RevokeReason::kForce);
+  }
+}
+
+std::optional<Time> Jobs::next_deadline() const {
+  if (to_be_killed_.empty()) return std::nullopt;
+  return to_be_killed_.front().first;
 }
 
 // ---- what became of a root ----------------------------------------------------------------------

@@ -14,6 +14,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -50,6 +51,9 @@ class Jobs {
   void on_peer(HeadContext& context, NodeId from, const Refused& message);
 
   void on_node_dead(HeadContext& context, NodeId node);
+  /// Roots that were asked to end and did not are killed.
+  void on_tick(HeadContext& context);
+  std::optional<Time> next_deadline() const;
   /// Room appeared: roots that wait are placed.
   void place_waiting(HeadContext& context);
 
@@ -83,6 +87,7 @@ class Jobs {
   void on_result(HeadContext& context, Job& job, const Value& result);
   void fail_or_retry(HeadContext& context, Job& job, ErrorRef cause);
   void end(HeadContext& context, Job& job, JobState state, ErrorRef error);
+  void revoke_root(HeadContext& context, const Job& job, RevokeReason reason);
   void give_back(HeadContext& context, NodeId from, const Transfer& transfer);
   void discard(HeadContext& context, NodeId from, const AttemptDone& message);
   void forget_oldest(HeadContext& context);
@@ -92,10 +97,11 @@ class Jobs {
   uint32_t safe_bound_ = 0;    // numbers below are reserved by a committed row
   uint64_t bound_record_ = 0;  // the row with the present bound
   std::map<JobId, Job> jobs_;
-  std::map<ClientId, JobId> drivers_;        // of jobs that have not ended
-  std::map<OperationId, JobId> operations_;  // submits
-  std::set<JobId> waiting_;                  // their roots
-  std::deque<JobId> ended_;                  // oldest first
+  std::map<ClientId, JobId> drivers_;                // of jobs that have not ended
+  std::map<OperationId, JobId> operations_;          // submits
+  std::set<JobId> waiting_;                          // their roots
+  std::deque<JobId> ended_;                          // oldest first
+  std::deque<std::pair<Time, JobId>> to_be_killed_;  // cancelled without force, oldest first
 };
 
 }  // namespace rayd::head

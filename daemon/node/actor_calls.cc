@@ -39,7 +39,7 @@ void ActorCalls::on_call(NodeContext& context, ClientId client, CallActor&& mess
   if (!fault.empty()) return parts_.clients.refuse(context, client, "CallActor: " + fault);
   for (uint32_t i = 1; i <= call->return_count; ++i)
     parts_.objects.create(context, task.object(i), client);
-  parts_.tasks.on_call_accepted(client);
+  parts_.tasks.on_call_accepted(client, task);
   Actor& actor = know(context, message.actor);
   Caller& caller = caller_of(actor, client);
   Call& record = calls_.create(task);
@@ -53,6 +53,8 @@ void ActorCalls::on_call(NodeContext& context, ClientId client, CallActor&& mess
   caller.calls.push_back(&record);
   if (actor.state == Actor::State::kDead)
     return finish_with_error(context, record, death_error(actor, record));
+  record.cancel = parts_.tasks.cancelled(client);
+  if (record.cancel) return finish_with_error(context, record, cancelled_error(record));
   if (await_arguments(context, record, Waiter::Need::kReady) == Awaited::kEnded) return;
   pump(context, actor, caller);
 }

@@ -49,6 +49,8 @@ class ActorCalls {
   void on_peer(NodeContext& context, NodeId from, StaleIncarnation&& message);
   void on_client_gone(NodeContext& context, ClientId client);
   void on_job_ended(NodeContext& context, JobId job);
+  /// The calls of a cancelled attempt: those of its client with higher numbers than `base`.
+  void cancel_children(NodeContext& context, ClientId parent, uint64_t base, const ErrorRef& cause);
   void on_node_dead(NodeContext& context, NodeId node);
   /// After a head restart: subscriptions, and then unanswered operations again.
   void reannounce(Announce& announce) const;

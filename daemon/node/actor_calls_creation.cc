@@ -36,7 +36,7 @@ void ActorCalls::on_create(NodeContext& context, ClientId client, CreateActor&& 
   const ActorId id = ActorId::of(message.creation);
   parts_.objects.create_handle(context, id, client);
   parts_.objects.hold(context, handle_of(id));  // until it is up, or dead
-  parts_.tasks.on_call_accepted(client);
+  parts_.tasks.on_call_accepted(client, message.creation);
   Actor& actor = actors_.create(id);
   actor.id = id;
   actor.state = Actor::State::kStarting;

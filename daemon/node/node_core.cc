@@ -60,7 +60,8 @@ std::optional<Time> NodeCore::next_deadline() const {
   std::optional<Time> next = state.view_due;
   for (const std::optional<Time> due :
        {state.objects.next_deadline(), state.store.next_deadline(),
-        state.assignments.next_deadline(), state.workers.next_deadline(),
+        state.tasks.next_deadline(), state.assignments.next_deadline(),
+        state.workers.next_deadline(),
         state.actor_host.next_deadline()})
     if (due && (!next || *due < *next)) next = due;
   return next;
@@ -94,6 +95,7 @@ Snapshot NodeCore::snapshot() const {
 void NodeCore::State::on(NodeContext& context, Tick&&) {
   objects.on_tick(context);
   store.on_tick(context);
+  tasks.on_tick(context);
   assignments.on_tick(context);
   workers.on_tick(context);
   actor_host.on_tick(context);

@@ -297,7 +297,11 @@ void Tasks::forget_submitter(ClientId client) {
   last_submitter_ = nullptr;
 }
 
-void Tasks::on_call_accepted(ClientId client) { ++submitter_of(client).accepted; }
+void Tasks::on_call_accepted(ClientId client, TaskId call) {
+  Submitter& submitter = submitter_of(client);
+  ++submitter.accepted;
+  submitter.last_call_seq = std::max(submitter.last_call_seq, call.seq());
+}
 
 void Tasks::on_call_ended(NodeContext& context, ClientId client) {
   count_finished(context, client);
@@ -325,17 +329,10 @@ uint64_t Tasks::unfinished_of(ClientId client) const {
   return submitter == nullptr ? 0 : submitter->accepted - submitter->finished;
 }
 
-void Tasks::on_client_gone(NodeContext& context, ClientId client, ErrorRef cause) {
-  cancel_children(context, client, Cancel::Force::kNo, std::move(cause));
-  Submitter& submitter = submitter_of(client);
-  submitter.is_gone = true;
-  if (submitter.accepted == submitter.finished) forget_submitter(client);
-}
-
 void Tasks::begin_attempt(ClientId worker) {
   const auto it = submitters_.find(worker);  // leaves the memory of the last one to its owner
   if (it == submitters_.end()) return;
-  it->second.attempt_base = it->second.last_seq;
+  it->second.attempt_base = std::max(it->second.last_seq, it->second.last_call_seq);
   it->second.cancelled.reset();
 }
 

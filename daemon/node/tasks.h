@@ -40,13 +40,20 @@ class Tasks {
   /// From a client; of a task of this node (others are forwarded to the owner by the caller).
   void on_cancel(NodeContext& context, ClientId client, const Cancel& message);
   void on_job_ended(NodeContext& context, JobId job);
-  /// Children of an attempt that was cancelled. What it submits from now on is cancelled too.
+  /// Children of an attempt that was cancelled, its calls of actors among them. What it submits
+  /// from now on is cancelled too.
   void cancel_children(NodeContext& context, ClientId parent, Cancel::Force force, ErrorRef cause);
   /// The worker's attempt has ended: what it submits from now on belongs to its next one.
   void begin_attempt(ClientId worker);
   /// The client is dead. A driver's tasks are cancelled, and the children of the attempt that a
   /// worker ran; what a worker submitted in earlier attempts goes on.
   void on_client_gone(NodeContext& context, ClientId client, ErrorRef cause);
+  /// Children of the dead that did not heed their cancel are killed.
+  void on_tick(NodeContext& context);
+  std::optional<Time> next_deadline() const;
+  /// Set while the client runs an attempt that was cancelled with its children: what it calls now
+  /// is cancelled too.
+  ErrorRef cancelled(ClientId client) const;
 
   // terminal and other messages of B
   void on_peer(NodeContext& context, NodeId from, Refused&& message);
@@ -62,7 +69,7 @@ class Tasks {
   void on_node_state(NodeContext& context, NodeId node, NodeState state);
   /// A client's call or creation of an actor was accepted, or has ended: counted with its tasks, so
   /// that PublishFinished and ClientSnapshot.unfinished_tasks speak of all.
-  void on_call_accepted(ClientId client);
+  void on_call_accepted(ClientId client, TaskId call);
   void on_call_ended(NodeContext& context, ClientId client);
   uint64_t unfinished_of(ClientId client) const;
   /// The last copy of a return of ours is gone, and it is pending again: rebuild it
@@ -104,8 +111,9 @@ class Tasks {
   };
   /// A client as a submitter.
   struct Submitter {
-    uint64_t last_seq = 0;
-    uint64_t attempt_base = 0;  // the running attempt's tasks have higher numbers
+    uint64_t last_seq = 0;       // of a task
+    uint64_t last_call_seq = 0;  // of a call of an actor, or a creation
+    uint64_t attempt_base = 0;   // the running attempt's tasks have higher numbers
     uint64_t accepted = 0;
     uint64_t finished = 0;
     uint64_t published = 0;
@@ -157,6 +165,7 @@ class Tasks {
   // cancel
   void cancel(NodeContext& context, TaskId id, Cancel::Force force, Cancel::Recursive recursive,
               const ErrorRef& cause);
+  std::vector<TaskId> children_of(ClientId parent) const;
   ErrorRef cancelled_error(TaskId id, const Task& task, const ErrorRef& cause) const;
   ErrorRef node_died_error(TaskId id, const Task& task) const;
 
@@ -181,6 +190,7 @@ class Tasks {
   mutable std::unordered_map<ClientId, Submitter, IdHash> submitters_;  // looked up only
   mutable ClientId last_client_;                                        // found last
   mutable Submitter* last_submitter_ = nullptr;
+  std::deque<std::pair<Time, TaskId>> to_be_killed_;  // children of the dead, oldest first
   std::map<JobId, Lineage> lineage_;
   std::map<ShapeId, std::set<TaskId>> queued_;      // no node could be given them
   std::map<NodeId, std::set<TaskId>> assigned_to_;  // other nodes

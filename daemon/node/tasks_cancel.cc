@@ -1,5 +1,6 @@
 // Cancelling tasks: by their callers, with their parents, with their jobs.
 #include "common/base/check.h"
+#include "daemon/node/actor_calls.h"
 #include "daemon/node/node_core.h"
 #include "daemon/node/objects.h"
 #include "daemon/node/tasks.h"
@@ -49,12 +50,50 @@ void Tasks::cancel_children(NodeContext& context, ClientId parent, Cancel::Force
                             ErrorRef cause) {
   Submitter& submitter = submitter_of(parent);
   if (!submitter.cancelled) submitter.cancelled = cause;
-  const uint64_t base = submitter.attempt_base;
+  for (const TaskId id : children_of(parent))
+    cancel(context, id, force, Cancel::Recursive::kYes, cause);
+  parts_.actor_calls.cancel_children(context, parent, submitter.attempt_base, cause);
+}
+
+std::vector<TaskId> Tasks::children_of(ClientId parent) const {
+  const Submitter* submitter = find_submitter(parent);
+  const uint64_t base = submitter == nullptr ? 0 : submitter->attempt_base;
   std::vector<TaskId> children;
   tasks_.for_each_of(parent, [&](TaskId id, const Task& task) {
     if (id.seq() > base && task.state != Task::State::kFinished) children.push_back(id);
   });
-  for (const TaskId id : children) cancel(context, id, force, Cancel::Recursive::kYes, cause);
+  return children;
+}
+
+ErrorRef Tasks::cancelled(ClientId client) const {
+  const Submitter* submitter = find_submitter(client);
+  return submitter == nullptr ? nullptr : submitter->cancelled;
+}
+
+// Nobody is left who could ask them by force.
+void Tasks::on_client_gone(NodeContext& context, ClientId client, ErrorRef cause) {
+  cancel_children(context, client, Cancel::Force::kNo, std::move(cause));
+  for (const TaskId id : children_of(client))
+    to_be_killed_.emplace_back(context.now + parts_.options.cancel_grace, id);
+  Submitter& submitter = submitter_of(client);
+  submitter.is_gone = true;
+  if (submitter.accepted == submitter.finished) forget_submitter(client);
+}
+
+void Tasks::on_tick(NodeContext& context) {
+  while (!to_be_killed_.empty() && to_be_killed_.front().first <= context.now) {
+    const TaskId id = to_be_killed_.front().second;
+    to_be_killed_.pop_front();
+    const Task* task = tasks_.find(id);
+    if (task == nullptr || !task->cancel) continue;
+    const ErrorRef cause = task->cancel;
+    cancel(context, id, Cancel::Force::kYes, Cancel::Recursive::kYes, cause);
+  }
+}
+
+std::optional<Time> Tasks::next_deadline() const {
+  if (to_be_killed_.empty()) return std::nullopt;
+  return to_be_killed_.front().first;
 }
 
 void Tasks::on_job_ended(NodeContext& context, JobId job) {

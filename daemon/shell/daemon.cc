@@ -32,6 +32,7 @@ std::optional<HeadOptions> head_options(const DaemonOptions& daemon) {
   }
   options.suspect_after = Duration::millis(config.suspect_after_ms);
   options.dead_after = Duration::millis(config.lease_wait_ms);
+  options.cancel_grace = Duration::millis(config.cancel_grace_ms);
   return options;
 }
 
@@ -128,6 +129,7 @@ NodeOptions DaemonCore::node_options() const {
   node.store_capacity_bytes = static_cast<uint64_t>(config.object_store_memory);
   node.store_virtual_bytes = node.store_capacity_bytes * kAddressesPerByte;
   node.lease = Duration::millis(config.lease_ms);
+  node.cancel_grace = Duration::millis(config.cancel_grace_ms);
   node.labels = config.labels;
   if (network_) {
     node.address = network_->address();

@@ -424,6 +424,31 @@ TEST_CASE("a long queue goes into the ring piece by piece") {
   CHECK(cluster.serve(actor) == calls);
 }
 
+TEST_CASE("a cancelled task's calls are cancelled with it, and those it makes afterwards") {
+  ActorCluster cluster;
+  const ClientId driver = cluster.connect();
+  ActorOptions options = named("keeper", Lifetime::kDetached);
+  options.name_space = "lab";
+  const ActorId actor = cluster.create(driver, options);
+  cluster.construct(actor);
+  const TaskId parent = cluster.submit(driver, cluster.define(driver, call_of("parent")));
+  FakeWorker* worker = cluster.Cluster::claim(parent);
+  REQUIRE(worker != nullptr);
+  const ClientId child = worker->id;
+  cluster.say(child, GetActor{1, "keeper", "lab"});
+  const TaskId runs = cluster.call(child, actor);
+  const TaskId queued = cluster.call(child, actor);
+  FakeWorker& home = *cluster.home(actor);
+  cluster.claim(home);
+  cluster.say(driver, Cancel{parent});
+  CHECK(home.is_cancelled);
+  CHECK(cluster.result(queued) == "cancelled");
+  CHECK(cluster.result(runs) == "pending");
+  CHECK(cluster.result(cluster.call(child, actor)) == "cancelled");
+  cluster.Cluster::done(home, "too late");
+  CHECK(cluster.result(runs) == "cancelled");
+}
+
 TEST_CASE("the end of a job cancels its calls to an actor that lives on") {
   ActorCluster cluster;
   const ClientId maker = cluster.connect();

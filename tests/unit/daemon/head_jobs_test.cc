@@ -169,6 +169,28 @@ TEST_CASE("no word of a job leaves before its row is committed") {
   CHECK(head.heard_by<Assign>(node).size() == 1);
 }
 
+TEST_CASE("a root that does not heed its cancel is killed after the grace") {
+  Submitted head;
+  head.on(CancelJob{5, head.job, 0, CancelJob::Force::kNo});
+  const auto asked = head.heard_by<Revoke>(head.node);
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].reason == RevokeReason::kCancel);
+  REQUIRE(head.core.next_deadline());
+  head.advance(Duration::millis(4'900));
+  head.renew(head.node);
+  head.tick();
+  CHECK(head.heard_by<Revoke>(head.node).empty());
+  head.advance(Duration::millis(100));
+  head.tick();
+  const auto killed = head.heard_by<Revoke>(head.node);
+  REQUIRE(killed.size() == 1);
+  CHECK(killed[0].reason == RevokeReason::kForce);
+  head.advance(Duration::seconds(5));
+  head.renew(head.node);
+  head.tick();
+  CHECK(head.heard_by<Revoke>(head.node).empty());
+}
+
 TEST_CASE("the same submit twice is one job") {
   Submitted head;
   head.on(square());

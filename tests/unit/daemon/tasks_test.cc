@@ -333,6 +333,26 @@ TEST_CASE("children of a driver that is gone are cancelled, and nothing of it re
   check_at_rest(cluster);
 }
 
+TEST_CASE("a child whose parent died is asked to end, and killed after the grace") {
+  Cluster cluster{{}};
+  const ClientId driver = cluster.connect();
+  const TaskId parent = cluster.submit(driver, cluster.define(driver, call_of("parent")));
+  FakeWorker* worker = cluster.claim(parent);
+  const TaskId child = cluster.submit(worker->id, cluster.define(worker->id, call_of("child")));
+  const ClientId deaf = cluster.claim(child)->id;
+  cluster.die(*worker);
+  CHECK(cluster.worker(deaf).is_cancelled);
+  const auto lives = [&] {
+    for (const FakeWorker* other : cluster.workers())
+      if (other->id == deaf) return true;
+    return false;
+  };
+  cluster.advance(Duration::millis(4'900));
+  CHECK(lives());
+  cluster.advance(Duration::millis(200));
+  CHECK_FALSE(lives());
+}
+
 TEST_CASE("when a job ends its tasks are cancelled and what runs for it is killed") {
   Cluster cluster{{}};
   const ClientId driver = cluster.connect();
