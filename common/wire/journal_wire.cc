@@ -27,6 +27,7 @@ void fill(schema::JobRow::Builder builder, const JobRow& row) {
   builder.setEndedUnixMs(row.ended_unix_ms);
   if (row.driver != ClientId{}) write(builder.initDriver(), row.driver);
   builder.setCancelAsked(row.cancel_asked == JobRow::CancelAsked::kYes);
+  if (row.root) write(builder.initRoot(), *row.root);
 }
 
 JobRow read_job_row(schema::JobRow::Reader reader) {
@@ -45,6 +46,9 @@ JobRow read_job_row(schema::JobRow::Reader reader) {
   row.ended_unix_ms = reader.getEndedUnixMs();
   row.driver = read_client(reader.getDriver());
   row.cancel_asked = reader.getCancelAsked() ? JobRow::CancelAsked::kYes : JobRow::CancelAsked::kNo;
+  if (reader.hasRoot()) {
+    row.root = std::make_shared<CallTemplate>(read_call_template(reader.getRoot()));
+  }
   return row;
 }
 

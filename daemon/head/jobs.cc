@@ -16,32 +16,6 @@ JobId job_of(TaskId root) { return JobId{root.client().serial}; }
 
 }  // namespace
 
-// ---- the journal --------------------------------------------------------------------------------
-
-void Jobs::load(JobRow&& row) {
-  const JobId id = row.job;
-  const bool is_nothing = row.driver == ClientId{} && row.workload.empty();
-  if (is_nothing) {
-    jobs_.erase(id);
-    return;
-  }
-  jobs_[id].row = std::move(row);
-}
-
-void Jobs::begin_epoch(HeadContext& context) {
-  std::vector<JobId> lost;
-  for (const auto& [id, job] : jobs_) {
-    if (job.row.state > JobState::kRunning)
-      ended_.push_back(id);
-    else if (job.row.driver != ClientId{})
-      drivers_[job.row.driver] = id;
-    else
-      lost.push_back(id);
-  }
-  const ErrorRef cause = make_error(ErrorCode::kNodeDied, "the head that ran it has ended");
-  for (const JobId id : lost) end(context, jobs_.at(id), JobState::kFailed, cause);
-}
-
 // ---- rows ---------------------------------------------------------------------------------------
 
 void Jobs::reserve_numbers() {
@@ -74,6 +48,41 @@ Jobs::Job& Jobs::add(JobRow&& row, const std::string& name_space) {
   return job;
 }
 
+void Jobs::load(JobRow&& row) {
+  jobs_.erase(row.job);
+  if (row.name_space.empty()) return;  // the row deletes
+  Job& job = jobs_[row.job];
+  job.row = std::move(row);
+}
+
+// Drivers of other nodes go on: their nodes announce them, or are declared dead. A root is run
+// again if it may be: nobody knows what became of the attempt that reported to the head before.
+void Jobs::begin_epoch(HeadContext& context) {
+  std::vector<JobId> roots;
+  for (auto& [id, job] : jobs_) {
+    parts_.outbox.emit_at_once(context, JobChanged{job.row});
+    const bool has_ended = job.row.state > JobState::kRunning;
+    if (has_ended)
+      ended_.push_back(id);
+    else if (job.row.driver != ClientId{})
+      drivers_[job.row.driver] = id;
+    else
+      roots.push_back(id);
+  }
+  for (const JobId id : roots) {
+    Job& job = jobs_.at(id);
+    const bool was_assigned = job.row.state == JobState::kRunning;
+    job.root = Job::Root::kWaiting;
+    waiting_.insert(id);
+    if (!was_assigned) continue;
+    fail_or_retry(context, job,
+                  make_error(ErrorCode::kNodeDied, to_string(job.row.node) +
+                                                       " died, or its report was lost: the head "
+                                                       "ended while the job ran"));
+  }
+  while (ended_.size() > kEndedKept) forget_oldest(context);
+}
+
 void Jobs::save(HeadContext& context, const Job& job) {
   parts_.outbox.append(context, job.row);
   parts_.outbox.emit(context, JobChanged{job.row});
@@ -84,7 +93,7 @@ void Jobs::end(HeadContext& context, Job& job, JobState state, ErrorRef error) {
   job.row.error = std::move(error);
   job.row.ended_unix_ms = context.unix_ms;
   job.root = Job::Root::kNone;
-  job.call.reset();
+  job.row.root.reset();
   job.args.clear();
   waiting_.erase(job.row.job);
   drivers_.erase(job.row.driver);
@@ -169,37 +178,49 @@ void Jobs::on_submit(HeadContext& context, SubmitJob&& message) {
   call->kind = CallTemplate::Kind::kJobRoot;
   call->return_count = 1;
   call->name_space = job.row.name_space;
-  job.call = std::move(call);
+  job.row.root = std::move(call);
   job.args = std::move(message.args);
   job.root = Job::Root::kWaiting;
   waiting_.insert(job.row.job);
   if (is_named) operations_[job.operation = message.operation] = job.row.job;
+  // One row says both: the root need not wait for a second one.
+  const Placed placed = choose_node(context, job);
   save(context, job);
   parts_.outbox.emit(context, RequestReply{message.request, nullptr, job.row.job});
-  place(context, job);
+  if (placed == Placed::kYes) send_root(context, job);
   reserve_in_time(context);
 }
 
 void Jobs::place(HeadContext& context, Job& job) {
+  if (choose_node(context, job) == Placed::kNo) return;
+  save(context, job);
+  send_root(context, job);
+}
+
+Jobs::Placed Jobs::choose_node(HeadContext& context, Job& job) {
   Placement placement;
-  placement.demand = job.call->demand;
+  placement.demand = job.row.root->demand;
   placement.excluded = job.excluded;
   placement.beside_head_is = Placement::BesideHeadIs::kLast;
   const auto node = parts_.nodes.choose(context, placement);
-  if (!node) return;
+  if (!node) return Placed::kNo;
   waiting_.erase(job.row.job);
   job.root = Job::Root::kAssigned;
   job.row.node = *node;
   job.row.state = JobState::kRunning;
+  ++job.row.attempt;
+  return Placed::kYes;
+}
+
+void Jobs::send_root(HeadContext& context, const Job& job) {
   Assign assign;
   assign.task = root_of(job.row.job);
-  assign.attempt = ++job.row.attempt;
-  assign.call = job.call;
+  assign.attempt = job.row.attempt;
+  assign.call = job.row.root;
   assign.job = job.row.job;
   assign.args = job.args;
   assign.values.resize(job.args.size());
-  save(context, job);
-  parts_.outbox.to_node(context, *node, PeerMessage{std::move(assign)});
+  parts_.outbox.to_node(context, job.row.node, PeerMessage{std::move(assign)});
 }
 
 void Jobs::place_waiting(HeadContext& context) {
@@ -279,7 +300,7 @@ void Jobs::on_peer(HeadContext& context, NodeId from, AttemptDone&& message) {
   if (job->row.cancel_asked == JobRow::CancelAsked::kYes)
     return end(context, *job, JobState::kCancelled, nullptr);
   if (message.error) {
-    if (job->call->retry_exceptions == RetryExceptions::kYes)
+    if (job->row.root->retry_exceptions == RetryExceptions::kYes)
       return fail_or_retry(context, *job, message.error);
     return end(context, *job, JobState::kFailed, message.error);
   }

@@ -32,7 +32,8 @@ class Jobs {
   explicit Jobs(HeadParts& parts) : parts_(parts) {}
 
   void load(JobRow&& row);
-  /// Drivers of nodes that live on keep their jobs; submitted workloads have failed.
+  /// What was running when the head before this one ended. After `reserve_numbers`, before the
+  /// nodes of an earlier epoch are declared dead.
   void begin_epoch(HeadContext& context);
   /// Before the membership row of a new epoch is appended, and then with its record's number.
   void reserve_numbers();
@@ -67,7 +68,6 @@ class Jobs {
     JobRow row;
     enum class Root : uint8_t { kNone, kWaiting, kAssigned, kFetching };
     Root root = Root::kNone;  // kNone: a driver's job, or ended
-    TemplateRef call;
     std::vector<Arg> args;
     std::map<NodeId, uint64_t> excluded;
     OperationId operation;  // of its submit
@@ -81,6 +81,9 @@ class Jobs {
   Job& add_driver(HeadContext& context, const DriverConnected& message);
   void save(HeadContext& context, const Job& job);
   void place(HeadContext& context, Job& job);
+  enum class Placed : bool { kNo, kYes };
+  Placed choose_node(HeadContext& context, Job& job);
+  void send_root(HeadContext& context, const Job& job);
   /// The job whose root runs at `from` as this attempt; nullptr: ignore the message.
   Job* expecting(NodeId from, TaskId task, uint32_t attempt);
   void on_not_started(HeadContext& context, Job& job);

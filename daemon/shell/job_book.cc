@@ -70,8 +70,6 @@ JobBook::JobBook(const Places& places, const Config& config)
       max_log_bytes_(static_cast<uint64_t>(config.job_log_size)),
       jobs_kept_(static_cast<size_t>(std::max<int64_t>(config.jobs_kept, 1))) {
   std::error_code ignored;
-  // Jobs do not outlive the daemon yet: what an earlier one left has no row.
-  fs::remove_all(jobs_dir_, ignored);
   fs::create_directories(jobs_dir_, ignored);
   fs::create_directories(logs_dir_, ignored);
 }
@@ -85,9 +83,24 @@ JobBook::Book& JobBook::book_of(JobId job) {
   if (!book) {
     book = std::make_unique<Book>();
     book->row.job = job;
+    find_files(*book, job);
     trim();
   }
   return *book;
+}
+
+/// Those of a job that an earlier daemon ran.
+void JobBook::find_files(Book& book, JobId job) const {
+  const fs::path folder = folder_of(job) + "/files";
+  std::error_code ignored;
+  for (auto it = fs::recursive_directory_iterator(folder, ignored);
+       it != fs::recursive_directory_iterator{}; it.increment(ignored)) {
+    const std::string name = it->path().lexically_relative(folder).string();
+    if (!it->is_regular_file(ignored) || !is_file_name(name)) continue;
+    book.files.push_back({name, it->file_size(ignored)});
+  }
+  std::sort(book.files.begin(), book.files.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
 }
 
 /// The oldest finished jobs go, with their files; their logs stay until they are overwritten.
@@ -112,7 +125,9 @@ void JobBook::append_to_log(Book& book, JobId job, const BookLine& line) {
   if (job == JobId{}) return;
   const std::string path = logs_dir_ + "/" + to_string(job) + ".log";
   if (!book.log) {
-    book.log.reset(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    book.log.reset(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    struct stat status {};
+    if (fstat(book.log.get(), &status) == 0) book.log_bytes = static_cast<uint64_t>(status.st_size);
   }
   if (book.log_bytes > max_log_bytes_) {
     // The full file makes room for a new one; one older is kept.

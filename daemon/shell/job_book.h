@@ -96,6 +96,7 @@ class JobBook {
   };
 
   Book& book_of(JobId job);
+  void find_files(Book& book, JobId job) const;
   void changed(Book& book, JobId job);
   void trim();
   std::string folder_of(JobId job) const;

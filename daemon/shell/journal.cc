@@ -10,6 +10,8 @@
 #include <thread>
 #include <utility>
 
+#include "common/wire/journal_wire.h"
+
 namespace rayd::shell {
 namespace {
 
@@ -24,7 +26,8 @@ constexpr char kSchema[] =
     "CREATE TABLE IF NOT EXISTS tokens (token INTEGER PRIMARY KEY, role INTEGER, secret BLOB,"
     " label TEXT, user TEXT, created INTEGER, expires INTEGER, revoked INTEGER);"
     "CREATE TABLE IF NOT EXISTS modules (name TEXT PRIMARY KEY, hash BLOB, file_name TEXT,"
-    " description TEXT);";
+    " description TEXT);"
+    "CREATE TABLE IF NOT EXISTS jobs (job INTEGER PRIMARY KEY, row BLOB);";
 
 /// What the journal's thread cannot go on after.
 struct JournalFailure {
@@ -52,7 +55,10 @@ class Statement {
   /// A hash or an identifier.
   template <size_t kSize>
   Statement& bind(const std::array<uint8_t, kSize>& bytes) {
-    sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(kSize),
+    return bind(ByteSpan{bytes.data(), bytes.size()});
+  }
+  Statement& bind(ByteSpan bytes) {
+    sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(bytes.size()),
                       SQLITE_TRANSIENT);
     return *this;
   }
@@ -149,13 +155,22 @@ void store(sqlite3* database, const ModuleRow& row) {
       .bind(row.description_json)
       .step();
 }
-// Jobs and actors do not outlive the daemon yet; their records only keep their place in the order.
-void store(sqlite3*, const JobRow&) {}
+void store(sqlite3* database, const JobRow& row) {
+  if (row.name_space.empty()) {  // an empty row deletes
+    Statement{database, "DELETE FROM jobs WHERE job = ?"}.bind(row.job.value).step();
+    return;
+  }
+  const auto bytes = wire::encode_job_row(row);
+  if (!bytes) throw JournalFailure{to_string(row.job) + " is too long: " + bytes.error().message};
+  Statement{database, "INSERT OR REPLACE INTO jobs VALUES (?, ?)"}
+      .bind(row.job.value)
+      .bind(bytes->span())
+      .step();
+}
+// Its record only keeps its place in the order.
 void store(sqlite3*, const ActorRow&) {}
 
-bool is_stored(const JournalRow& row) {
-  return !std::holds_alternative<JobRow>(row) && !std::holds_alternative<ActorRow>(row);
-}
+bool is_stored(const JournalRow& row) { return !std::holds_alternative<ActorRow>(row); }
 
 }  // namespace
 
@@ -212,6 +227,15 @@ class Journal::State {
       row.file_name = s.text(2);
       row.description_json = s.text(3);
       rows.emplace_back(std::move(row));
+    }
+    for (Statement s{database_, "SELECT job, row FROM jobs ORDER BY job"}; s.step();) {
+      const std::string bytes = s.text(1);
+      auto row =
+          wire::decode_job_row({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+      const JobId job{static_cast<uint32_t>(s.number(0))};
+      if (!row || row->job != job)
+        throw std::runtime_error{"the journal's row of " + to_string(job) + " cannot be read"};
+      rows.emplace_back(std::move(*row));
     }
     return rows;
   }
@@ -295,7 +319,13 @@ class Journal::State {
 
 Journal::Journal(const std::string& path) : state_(std::make_unique<State>(path)) {}
 Journal::~Journal() = default;
-std::vector<JournalRow> Journal::load() { return state_->load(); }
+std::vector<JournalRow> Journal::load() {
+  try {
+    return state_->load();
+  } catch (const JournalFailure& failure) {
+    throw std::runtime_error{"the journal cannot be read: " + failure.what};
+  }
+}
 void Journal::start(std::function<void(uint64_t)> on_committed,
                     std::function<void(std::string)> on_failed) {
   state_->start(std::move(on_committed), std::move(on_failed));

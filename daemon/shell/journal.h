@@ -2,8 +2,8 @@
 // thread of its own. Rows are keyed, the latest wins. Records that arrive while a commit runs go
 // into the next one (group commit).
 //
-// It holds the cluster's membership (epoch, ordinals), nodes and modules; jobs and actors are
-// counted and committed in order, and kept from the issue on that reloads them.
+// It holds the cluster's membership (epoch, ordinals), nodes, modules and jobs. Actors end with the
+// head's process: their rows are counted and committed in order, and not kept.
 #pragma once
 
 #include <functional>

@@ -95,13 +95,18 @@ def processes_of_folder(folder):
     return [pid for pid in found if (read_stat(pid) or 'Z')[0] not in 'ZX']
 
 
-def describe_process(pid):
+def read_command(pid):
+    """Its words, each with a zero behind; empty for a process that is gone."""
     try:
         with open(f'/proc/{pid}/cmdline', 'rb') as stream:
-            words = stream.read().replace(bytes(1), b' ').decode(errors='replace')
-        return f'{pid} ({words.strip()})'
+            return stream.read()
     except OSError:
-        return str(pid)
+        return b''
+
+
+def describe_process(pid):
+    words = read_command(pid).replace(bytes(1), b' ').decode(errors='replace').strip()
+    return f'{pid} ({words})' if words else str(pid)
 
 
 def rss_bytes(pid):

@@ -63,7 +63,17 @@ struct Cubes {
   }
 };
 
+/// Listens to nobody.
+struct Deaf {
+  static constexpr const char* summary = "never ends by itself";
+  void params(ray::Params&) {}
+  int run(ray::Job&) {
+    for (;;) pause();
+  }
+};
+
 RAY_REMOTE(cube, greet, refuse, hang_once, Tally::Create, &Tally::Add);
 RAY_WORKLOAD(Cubes, "cubes");
+RAY_WORKLOAD(Deaf, "deaf");
 
 }  // namespace own

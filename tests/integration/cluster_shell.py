@@ -6,7 +6,8 @@ import shlex
 import signal
 import subprocess
 
-from cluster import Cluster, check, describe_process, main, wait_until
+from cluster import (Cluster, check, describe_process, main, processes_of_folder, read_command,
+                     wait_until)
 
 RAYCTL = os.environ['RAYCTL']
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'cluster_module.cc')
@@ -180,6 +181,48 @@ def a_job_is_followed_detached_waited_for_and_interrupted():
         shell.run('stop')
 
 
+def state_of(shell, job):
+    return [row for row in shell.items('jobs') if row['id'] == job][0]['state']
+
+
+def a_job_that_does_not_listen_is_killed_after_the_grace():
+    with Shell() as shell:
+        shell.run('start --head --num-cpus 2 --cancel-grace-ms 300')
+        shell.add_own_module()
+        job = shell.run('submit deaf --detach').strip()
+        wait_until(lambda: state_of(shell, job) == 'running', 'the job runs')
+        shell.run(f'cancel {job}')
+        wait_until(lambda: state_of(shell, job) == 'cancelled', 'the job is cancelled')
+        shell.run('stop')
+
+
+def jobs_and_their_outcomes_outlive_the_daemon():
+    with Shell() as shell:
+        start = 'start --head --num-cpus 2'
+        shell.run(start)
+        shell.add_own_module()
+        done = shell.run('submit cubes n=3 --detach').strip()
+        shell.run(f'wait {done}', prints='[1,8,27]\n')
+        lost = shell.run('submit cubes n=0 --detach').strip()
+        kept = shell.run('submit cubes n=0 --retries 1 --detach').strip()
+        for job in lost, kept:
+            wait_until(lambda job=job: state_of(shell, job) == 'running', 'the job runs')
+        daemon = [pid for pid in processes_of_folder(shell.cluster.folder)
+                  if b'--head' in read_command(pid)]
+        check(len(daemon) == 1, f'which is the daemon? {daemon}')
+        os.kill(daemon[0], signal.SIGKILL)
+        shell.cluster.check_no_process(patience_s=10.0)
+        shell.run(start)
+        shell.run(f'wait {done}', prints='[1,8,27]\n')
+        shell.run(f'artifacts {done} --out out')
+        check(shell.read('out/cubes.txt') == '3', 'the file of the job is another')
+        shell.run(f'wait {lost}', 1, '', ['node-1 died'])
+        wait_until(lambda: state_of(shell, kept) == 'running', 'the job runs again')
+        shell.run(f'cancel {kept}')
+        wait_until(lambda: state_of(shell, kept) == 'cancelled', 'the job is cancelled')
+        shell.run('stop')
+
+
 def an_actor_is_made_called_and_killed():
     with Shell() as shell:
         shell.run('start --head --num-cpus 2')
@@ -203,4 +246,6 @@ if __name__ == '__main__':
          own_code_is_one_line_of_the_compiler_and_one_of_rayctl,
          what_no_node_can_run_is_told_at_once_or_queued_and_explained,
          a_job_is_followed_detached_waited_for_and_interrupted,
+         a_job_that_does_not_listen_is_killed_after_the_grace,
+         jobs_and_their_outcomes_outlive_the_daemon,
          an_actor_is_made_called_and_killed)

@@ -26,7 +26,7 @@ constexpr size_t field_count() {
 template <class T>
 auto fields_of(T& t) {
   constexpr size_t kCount = field_count<std::remove_const_t<T>>();
-  static_assert(kCount <= 14, "one more line below");
+  static_assert(kCount <= 15, "one more line below");
   if constexpr (kCount == 0) {
     return std::tie();
   } else if constexpr (kCount == 1) {
@@ -68,9 +68,12 @@ auto fields_of(T& t) {
   } else if constexpr (kCount == 13) {
     auto& [a, b, c, d, e, f, g, h, i, j, k, l, m] = t;
     return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m);
-  } else {
+  } else if constexpr (kCount == 14) {
     auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = t;
     return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n);
+  } else {
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = t;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o);
   }
 }
 

@@ -123,6 +123,44 @@ TEST_CASE("numbers of jobs are never used again, and a driver keeps its own over
   CHECK(row_of(after, job).state == JobState::kRunning);
 }
 
+TEST_CASE("a restarted head lists ended jobs, runs again what may be, and fails the others") {
+  HeadFixture before;
+  before.begin();
+  const NodeId node = before.join(4, BesideHead::kYes);
+  const auto submit = [&](uint64_t seq, int32_t retries) {
+    SubmitJob job = square();
+    job.operation.seq = seq;
+    job.retries = retries;
+    before.on(job);
+  };
+  submit(1, 0);
+  before.from(node, PeerMessage{done_with(kRoot, "[0,1]")});
+  submit(2, 0);
+  submit(3, 1);
+  const ClientId driver{node.value, 2};
+  before.from(node, DriverConnected{{driver, 0}, driver, "script", ""});
+
+  HeadFixture after;
+  for (const JournalRow& row : before.rows) after.core.load(JournalRow(row));
+  after.begin();
+  CHECK(after.said<JobChanged>().size() >= 4);
+  CHECK(row_of(after, JobId{1}).state == JobState::kSucceeded);
+  CHECK(row_of(after, JobId{1}).result_json == "[0,1]");
+  const JobRow failed = row_of(after, JobId{2});
+  CHECK(failed.state == JobState::kFailed);
+  CHECK(failed.error->code == ErrorCode::kNodeDied);
+  CHECK(failed.error->message.starts_with("node-1 died"));
+  CHECK(row_of(after, JobId{3}).state == JobState::kPending);
+  CHECK(row_of(after, JobId{4}).state == JobState::kFailed);  // the driver's
+  const NodeId next = after.join(4, BesideHead::kYes);
+  const auto assigns = after.heard_by<Assign>(next);
+  REQUIRE(assigns.size() == 1);
+  CHECK(assigns[0].job == JobId{3});
+  CHECK(assigns[0].attempt == 2);
+  CHECK(assigns[0].call->function.name == "square");
+  CHECK(row_of(after, JobId{3}).retries_left == 0);
+}
+
 TEST_CASE("a driver that is gone ends its job everywhere") {
   HeadFixture head;
   head.begin();

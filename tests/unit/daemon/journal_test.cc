@@ -81,10 +81,35 @@ TEST_CASE("what was committed is there after opening again, the latest of each k
   CHECK(std::get<ModuleRow>(rows[3]).hash.bytes[0] == 3);
 }
 
+TEST_CASE("a job's row is there after opening again, until the row that deletes it") {
+  const Folder folder;
+  JobRow kept;
+  kept.job = JobId{7};
+  kept.name = "cubes";
+  kept.name_space = "lab";
+  kept.state = JobState::kSucceeded;
+  kept.result_json = "[1,8,27]";
+  JobRow forgotten = kept;
+  forgotten.job = JobId{6};
+  JobRow deletes;
+  deletes.job = JobId{6};
+  {
+    Journal journal{folder.journal()};
+    append_and_wait(journal, {forgotten, kept, deletes});
+  }
+  Journal journal{folder.journal()};
+  const auto rows = journal.load();
+  REQUIRE(rows.size() == 1);
+  const auto& row = std::get<JobRow>(rows[0]);
+  CHECK(row.job == JobId{7});
+  CHECK(row.state == JobState::kSucceeded);
+  CHECK(row.result_json == "[1,8,27]");
+}
+
 TEST_CASE("records that are only counted are committed in their order all the same") {
   const Folder folder;
   Journal journal{folder.journal()};
-  append_and_wait(journal, {JobRow{}, MembershipRow{{}, 1, 1, 1, 1, 1}, JobRow{}});
+  append_and_wait(journal, {ActorRow{}, MembershipRow{{}, 1, 1, 1, 1, 1}, ActorRow{}});
   CHECK(journal.load().size() == 1);
 }
 
