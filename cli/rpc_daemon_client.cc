@@ -5,6 +5,7 @@
 #include "common/net/rpc_client.h"
 #include "common/net/rpc_errors.h"
 #include "common/wire/hot_lane.h"
+#include "common/wire/job_parameters.h"
 
 namespace rayd::cli {
 namespace {
@@ -143,8 +144,9 @@ class RpcDaemonClient final : public DaemonClient {
     request.setNameSpace(submission.name_space);
     request.setRetries(submission.retries);
     request.setQueue(submission.queue == JobSubmission::Queue::kYes);
-    write(request.initParameters(static_cast<unsigned>(submission.parameters.size())),
-          submission.parameters);
+    wire::write_parameters(
+        request.initParameters(static_cast<unsigned>(submission.parameters.size())),
+        submission.parameters);
     const auto answer = waiter_->wait(request.send());
     if (!answer) return answer.error();
     return JobId{answer->getJob()};

@@ -112,16 +112,4 @@ Result<ModuleContents> read_module(const std::string& name, capnp::Data::Reader 
   return module;
 }
 
-void write(capnp::List<schema::JobParameter>::Builder builder,
-           const std::vector<JobParameter>& parameters) {
-  for (unsigned i = 0; i < builder.size(); ++i) {
-    builder[i].setName(parameters[i].name);
-    builder[i].setValue(parameters[i].value);
-    if (!parameters[i].content) continue;
-    const std::string& content = *parameters[i].content;
-    builder[i].getInput().setContent(
-        {reinterpret_cast<const uint8_t*>(content.data()), content.size()});
-  }
-}
-
 }  // namespace rayd::cli

@@ -19,7 +19,4 @@ JobUpdate read_update(schema::JobUpdate::Reader update);
 Result<ModuleContents> read_module(const std::string& name, capnp::Data::Reader hash,
                                    capnp::Text::Reader description);
 
-void write(capnp::List<schema::JobParameter>::Builder builder,
-           const std::vector<JobParameter>& parameters);
-
 }  // namespace rayd::cli

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/wire/job_parameters.h"
 #include "daemon/shell/control_methods.h"
 #include "daemon/shell/rpc_items.h"
 #include "daemon/shell/rpc_job.h"
@@ -154,7 +155,7 @@ class DaemonServer final : public schema::Daemon::Server {
     const auto params = context.getParams();
     JobRequest request;
     request.workload = params.getWorkload().cStr();
-    request.parameters = read_parameters(params.getParameters());
+    request.parameters = wire::read_parameters(params.getParameters());
     request.name = params.getName().cStr();
     request.name_space = params.getNameSpace().cStr();
     request.retries = params.getRetries();

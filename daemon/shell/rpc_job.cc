@@ -1,5 +1,6 @@
 #include "daemon/shell/rpc_job.h"
 
+#include "common/wire/job_parameters.h"
 #include "daemon/shell/daemon_core.h"
 #include "daemon/shell/rpc_values.h"
 
@@ -59,8 +60,8 @@ class JobSinkServer final : public schema::JobSink::Server {
 
   kj::Promise<void> parameters(ParametersContext context) override {
     const auto parameters = value_or_throw(control_.book().parameters(job_));
-    write(context.getResults().initParameters(static_cast<unsigned>(parameters.size())),
-          parameters);
+    wire::write_parameters(
+        context.getResults().initParameters(static_cast<unsigned>(parameters.size())), parameters);
     return kj::READY_NOW;
   }
 

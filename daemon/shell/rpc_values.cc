@@ -56,29 +56,4 @@ void write(schema::JobUpdate::Builder builder, const JobNews& news) {
   if (news.row.error) write_error(builder.initError(), *news.row.error);
 }
 
-std::vector<JobParameter> read_parameters(capnp::List<schema::JobParameter>::Reader list) {
-  std::vector<JobParameter> parameters;
-  for (const auto entry : list) {
-    JobParameter& parameter = parameters.emplace_back();
-    parameter.name = entry.getName().cStr();
-    parameter.value = entry.getValue().cStr();
-    if (!entry.getInput().isContent()) continue;
-    const auto content = entry.getInput().getContent();
-    parameter.content.emplace(reinterpret_cast<const char*>(content.begin()), content.size());
-  }
-  return parameters;
-}
-
-void write(capnp::List<schema::JobParameter>::Builder builder,
-           const std::vector<JobParameter>& parameters) {
-  for (unsigned i = 0; i < builder.size(); ++i) {
-    builder[i].setName(parameters[i].name);
-    builder[i].setValue(parameters[i].value);
-    if (!parameters[i].content) continue;
-    const std::string& content = *parameters[i].content;
-    builder[i].getInput().setContent(
-        {reinterpret_cast<const uint8_t*>(content.data()), content.size()});
-  }
-}
-
 }  // namespace rayd::shell

@@ -77,8 +77,5 @@ void write_items(capnp::List<schema::Item>::Builder list, const std::vector<Item
                  unsigned first);
 void write(schema::LogLine::Builder builder, const BookLine& line);
 void write(schema::JobUpdate::Builder builder, const JobNews& news);
-std::vector<JobParameter> read_parameters(capnp::List<schema::JobParameter>::Reader list);
-void write(capnp::List<schema::JobParameter>::Builder builder,
-           const std::vector<JobParameter>& parameters);
 
 }  // namespace rayd::shell
