@@ -43,7 +43,8 @@ struct JobRow {
   cancelAsked @13 :Bool;
   # While it runs: its end is on the way and will be cancelled, whatever the root says.
   root @14 :V.CallTemplate;
-  # Of a submitted workload, until it has ended: what a restarted head runs again. Null otherwise.
+  # Of a submitted workload without arguments, until it has ended: what a restarted head runs again.
+  # Null otherwise.
 }
 
 struct ActorRow {

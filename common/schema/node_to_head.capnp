@@ -167,8 +167,8 @@ struct FindActor {
 
 struct DriverConnected {
   # A driver outside the cluster connected to this node. The head makes it a job and answers
-  # OperationReply with job and namespace. Twice: the same job. After a head restart each node says it
-  # again of its drivers, with the job they have: its row may be lost with the earlier head.
+  # OperationReply with job and namespace. Twice: the same job. After a head restart each node says
+  # it again of its drivers, with the job they have: its row may be lost with the earlier head.
   operation @0 :Operation;
   client @1 :V.Client;
   name @2 :Text;

@@ -36,7 +36,7 @@ struct JobRow {
   /// kYes while it runs: its end is on the way, and will be kCancelled whatever the root says.
   enum class CancelAsked : bool { kNo, kYes };
   CancelAsked cancel_asked = CancelAsked::kNo;
-  TemplateRef root;  // of a submitted workload: what a restarted head runs again
+  TemplateRef root;  // what a restarted head runs again: of a workload without arguments
 };
 struct ActorRow {
   ActorInfo info;

@@ -71,14 +71,18 @@ void Jobs::begin_epoch(HeadContext& context) {
   }
   for (const JobId id : roots) {
     Job& job = jobs_.at(id);
-    const bool was_assigned = job.row.state == JobState::kRunning;
+    const ErrorRef cause =
+        make_error(ErrorCode::kNodeDied,
+                   to_string(job.row.node) +
+                       " died, or its report was lost: the head ended while the job ran");
+    job.call = job.row.root;
+    if (!job.call) {  // it has arguments, and those are not journalled
+      end(context, job, JobState::kFailed, cause);
+      continue;
+    }
     job.root = Job::Root::kWaiting;
     waiting_.insert(id);
-    if (!was_assigned) continue;
-    fail_or_retry(context, job,
-                  make_error(ErrorCode::kNodeDied, to_string(job.row.node) +
-                                                       " died, or its report was lost: the head "
-                                                       "ended while the job ran"));
+    if (job.row.state == JobState::kRunning) fail_or_retry(context, job, cause);
   }
   while (ended_.size() > kEndedKept) forget_oldest(context);
 }
@@ -93,6 +97,7 @@ void Jobs::end(HeadContext& context, Job& job, JobState state, ErrorRef error) {
   job.row.error = std::move(error);
   job.row.ended_unix_ms = context.unix_ms;
   job.root = Job::Root::kNone;
+  job.call.reset();
   job.row.root.reset();
   job.args.clear();
   waiting_.erase(job.row.job);
@@ -178,8 +183,9 @@ void Jobs::on_submit(HeadContext& context, SubmitJob&& message) {
   call->kind = CallTemplate::Kind::kJobRoot;
   call->return_count = 1;
   call->name_space = job.row.name_space;
-  job.row.root = std::move(call);
+  job.call = std::move(call);
   job.args = std::move(message.args);
+  if (job.args.empty()) job.row.root = job.call;
   job.root = Job::Root::kWaiting;
   waiting_.insert(job.row.job);
   if (is_named) operations_[job.operation = message.operation] = job.row.job;
@@ -199,7 +205,7 @@ void Jobs::place(HeadContext& context, Job& job) {
 
 Jobs::Placed Jobs::choose_node(HeadContext& context, Job& job) {
   Placement placement;
-  placement.demand = job.row.root->demand;
+  placement.demand = job.call->demand;
   placement.excluded = job.excluded;
   placement.beside_head_is = Placement::BesideHeadIs::kLast;
   const auto node = parts_.nodes.choose(context, placement);
@@ -216,7 +222,7 @@ void Jobs::send_root(HeadContext& context, const Job& job) {
   Assign assign;
   assign.task = root_of(job.row.job);
   assign.attempt = job.row.attempt;
-  assign.call = job.row.root;
+  assign.call = job.call;
   assign.job = job.row.job;
   assign.args = job.args;
   assign.values.resize(job.args.size());
@@ -300,7 +306,7 @@ void Jobs::on_peer(HeadContext& context, NodeId from, AttemptDone&& message) {
   if (job->row.cancel_asked == JobRow::CancelAsked::kYes)
     return end(context, *job, JobState::kCancelled, nullptr);
   if (message.error) {
-    if (job->row.root->retry_exceptions == RetryExceptions::kYes)
+    if (job->call->retry_exceptions == RetryExceptions::kYes)
       return fail_or_retry(context, *job, message.error);
     return end(context, *job, JobState::kFailed, message.error);
   }

@@ -59,9 +59,8 @@ std::optional<Time> NodeCore::next_deadline() const {
   const State& state = *state_;
   std::optional<Time> next = state.view_due;
   for (const std::optional<Time> due :
-       {state.objects.next_deadline(), state.store.next_deadline(),
-        state.tasks.next_deadline(), state.assignments.next_deadline(),
-        state.workers.next_deadline(),
+       {state.objects.next_deadline(), state.store.next_deadline(), state.tasks.next_deadline(),
+        state.assignments.next_deadline(), state.workers.next_deadline(),
         state.actor_host.next_deadline()})
     if (due && (!next || *due < *next)) next = due;
   return next;

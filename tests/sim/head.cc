@@ -26,6 +26,7 @@ void Head::restart(Duration away) {
   ++restarts_;
   ++generation_;
   world_.oracle.excuses.head_restarts = true;
+  world_.judge.on_head_restart(committed_number_);
   appended_.clear();
   held_.clear();
   sessions_.clear();
@@ -33,7 +34,6 @@ void Head::restart(Duration away) {
   is_commit_scheduled_ = false;
   tick_at_.reset();
   world_.cut_links(kHeadNode);
-  world_.judge.on_head_restart();
   is_away_ = true;
   world_.after(away, [this] { come_back(); });
 }

@@ -139,6 +139,21 @@ void Judge::on_row(const Append& append) {
     subject = subject_of(actor->info.actor);
   if (const auto* node = std::get_if<NodeRow>(&append.row)) subject = subject_of(node->node);
   if (!subject.empty()) rows_[subject] = append.number;
+  if (const auto* membership = std::get_if<MembershipRow>(&append.row))
+    bounds_[append.number] = membership->next_job;
+}
+
+void Judge::on_head_restart(uint64_t committed) {
+  rows_.clear();
+  const uint32_t bound = std::prev(bounds_.upper_bound(committed))->second;
+  bounds_ = {{0, bound}};
+}
+
+// A driver's job need not be in the journal, only its number beyond the reach of any other.
+void Judge::expect_reserved(JobId job, uint64_t waits_for) {
+  const uint32_t bound = std::prev(bounds_.upper_bound(waits_for))->second;
+  if (job.value >= bound)
+    violation("P3 v: ", subject_of(job), " is told at row ", waits_for, " and not reserved there");
 }
 
 // What is said of something waits for the last row about it.
@@ -175,7 +190,7 @@ void Judge::on_head_says(const HeadAction& action, uint64_t committed) {
     expect_row(subject_of(ended->job), "JobEnded", row);
   if (const auto* reply = std::get_if<OperationReply>(&message)) {
     expect_row(subject_of(reply->actor.actor), "OperationReply", row);
-    expect_row(subject_of(reply->job), "OperationReply", row);
+    expect_reserved(reply->job, row);
   }
   if (const auto* peer = std::get_if<PeerMessage>(&message))
     if (const auto* assign = std::get_if<Assign>(peer))

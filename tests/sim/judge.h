@@ -37,7 +37,7 @@ class Judge {
   void on_row(const Append& append);
   void on_head_says(const HeadAction& action, uint64_t committed);
   void on_head_leaves(const HeadAction& action, uint64_t committed);
-  void on_head_restart() { rows_.clear(); }
+  void on_head_restart(uint64_t committed);
 
  private:
   template <class... Parts>
@@ -47,6 +47,7 @@ class Judge {
   void judge_order(const Worker& worker, const Run& run);
   bool may_be_passed_over(ClientId caller, TaskId call);
   void expect_row(const std::string& subject, const char* what, uint64_t waits_for);
+  void expect_reserved(JobId job, uint64_t waits_for);
 
   World& world_;
   std::map<std::pair<NodeId, TaskId>, uint32_t> last_attempt_;         // claimed there
@@ -57,7 +58,8 @@ class Judge {
   std::map<ClientId, uint64_t> finished_;
   std::set<ObjectId> failed_;  // read as an error that is final
   std::map<std::pair<NodeId, ActorId>, uint32_t> told_;
-  std::map<std::string, uint64_t> rows_;  // by subject: the last one's number
+  std::map<std::string, uint64_t> rows_;         // by subject: the last one's number
+  std::map<uint64_t, uint32_t> bounds_{{0, 1}};  // of jobs' numbers, by the row that has them
 };
 
 }  // namespace rayd::sim

@@ -367,30 +367,6 @@ TEST_CASE("creation arguments are held while an incarnation may need them") {
   CHECK(cluster.is_clean(1));
 }
 
-TEST_CASE("cancel: before it is sent, in the ring, and while it runs") {
-  ActorCluster cluster;
-  const ClientId driver = cluster.connect();
-  const ActorId actor = cluster.create(driver);
-  const TaskId early = cluster.call(driver, actor);
-  cluster.cancel(driver, early);
-  CHECK(cluster.result(early) == "cancelled");
-  cluster.construct(actor);
-  const TaskId runs = cluster.call(driver, actor);
-  const TaskId queued = cluster.call(driver, actor);
-  const TaskId next = cluster.call(driver, actor);
-  FakeWorker& worker = *cluster.home(actor);
-  cluster.claim(worker);
-  cluster.cancel(driver, queued);
-  CHECK(cluster.result(queued) == "cancelled");
-  CHECK_FALSE(may_have_executed(cluster.failure(queued)));
-  cluster.cancel(driver, runs);
-  CHECK(worker.is_cancelled);
-  CHECK(cluster.result(runs) == "pending");
-  cluster.Cluster::done(worker, "too late");
-  CHECK(cluster.result(runs) == "cancelled");
-  CHECK(cluster.serve(actor) == Tasks{next});
-}
-
 TEST_CASE("several calls run at once in a concurrent actor, and end in any order") {
   ActorCluster cluster;
   const ClientId driver = cluster.connect();
@@ -422,51 +398,6 @@ TEST_CASE("a long queue goes into the ring piece by piece") {
   for (int i = 0; i < 200; ++i) calls.push_back(cluster.call(driver, actor));
   CHECK(cluster.home(actor)->queued.size() == 64);
   CHECK(cluster.serve(actor) == calls);
-}
-
-TEST_CASE("a cancelled task's calls are cancelled with it, and those it makes afterwards") {
-  ActorCluster cluster;
-  const ClientId driver = cluster.connect();
-  ActorOptions options = named("keeper", Lifetime::kDetached);
-  options.name_space = "lab";
-  const ActorId actor = cluster.create(driver, options);
-  cluster.construct(actor);
-  const TaskId parent = cluster.submit(driver, cluster.define(driver, call_of("parent")));
-  FakeWorker* worker = cluster.Cluster::claim(parent);
-  REQUIRE(worker != nullptr);
-  const ClientId child = worker->id;
-  cluster.say(child, GetActor{1, "keeper", "lab"});
-  const TaskId runs = cluster.call(child, actor);
-  const TaskId queued = cluster.call(child, actor);
-  FakeWorker& home = *cluster.home(actor);
-  cluster.claim(home);
-  cluster.say(driver, Cancel{parent});
-  CHECK(home.is_cancelled);
-  CHECK(cluster.result(queued) == "cancelled");
-  CHECK(cluster.result(runs) == "pending");
-  CHECK(cluster.result(cluster.call(child, actor)) == "cancelled");
-  cluster.Cluster::done(home, "too late");
-  CHECK(cluster.result(runs) == "cancelled");
-}
-
-TEST_CASE("the end of a job cancels its calls to an actor that lives on") {
-  ActorCluster cluster;
-  const ClientId maker = cluster.connect();
-  ActorOptions options = named("keeper", Lifetime::kDetached);
-  options.name_space = "lab";
-  const ActorId actor = cluster.create(maker, options);
-  cluster.construct(actor);
-  const ClientId driver = cluster.connect();
-  cluster.say(driver, GetActor{1, "keeper", "lab"});
-  cluster.call(driver, actor);
-  cluster.call(driver, actor);
-  FakeWorker& worker = *cluster.home(actor);
-  cluster.claim(worker);
-  cluster.leave(driver);
-  CHECK(worker.is_cancelled);
-  CHECK(worker.queued.empty());
-  cluster.Cluster::done(worker);
-  CHECK(cluster.state(actor) == ActorState::kAlive);
 }
 
 TEST_CASE("an infeasible actor says why, and what waits for it too") {
