@@ -15,7 +15,7 @@
 namespace rayd::shell {
 namespace {
 
-constexpr Duration kDialTimeout = Duration::seconds(5);
+constexpr Duration kHeadDialTimeout = Duration::seconds(5);
 constexpr std::chrono::milliseconds kFirstPause{50};
 constexpr std::chrono::milliseconds kMostPause{2000};
 
@@ -25,8 +25,10 @@ FrameLimits limits() {
   return limits;
 }
 
+}  // namespace
+
 /// One connection, as long as it lasts.
-struct Connection {
+struct HeadLine::Connection {
   explicit Connection(std::unique_ptr<ByteStream> bytes)
       : stream(std::move(bytes), StreamOptions{limits(), StreamOptions().copied_bytes,
                                                WhilePeerIsSlow::kKeepReading}),
@@ -44,8 +46,6 @@ struct Connection {
   capnp::TwoPartyVatNetwork network;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> system;
 };
-
-}  // namespace
 
 class HeadLine::State {
  public:
@@ -71,8 +71,9 @@ class HeadLine::State {
   void dial() {
     auto target = target_();
     if (!target) return dial_later();
-    dial_ = std::make_unique<AsioDial>(io_, context_, target->first, target->second, kDialTimeout,
-                                       [this](DialResult result) { on_dialled(result); });
+    dial_ =
+        std::make_unique<AsioDial>(io_, context_, target->first, target->second, kHeadDialTimeout,
+                                   [this](DialResult result) { on_dialled(result); });
   }
 
   void on_dialled(DialResult& result) {

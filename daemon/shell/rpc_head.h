@@ -36,6 +36,7 @@ class HeadLine {
   capnp::Capability::Client daemon();
 
  private:
+  struct Connection;
   class State;
   std::unique_ptr<State> state_;
 };
