@@ -184,9 +184,8 @@ TEST_CASE("descriptors belong to the last message that begins in the bytes they 
 
 TEST_CASE("descriptors in the middle of a message are refused before the message is there") {
   FrameReader reader{FrameLimits{}};
-  const Stream one = message({2, 2}, 1);
-  const Stream large = message({50'000}, 3);
-  const Stream& stream = GENERATE_REF(one, large);
+  const bool is_large = GENERATE(false, true);
+  const Stream stream = is_large ? message({50'000}, 3) : message({2, 2}, 1);
   // Behind one byte, behind the table, and inside of the segments.
   const size_t behind = GENERATE(1, 8, 20);
   put(reader, std::span(stream).first(behind));

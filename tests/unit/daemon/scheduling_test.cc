@@ -159,8 +159,11 @@ TEST_CASE("templates of one demand, image and environment share a shape") {
   const ShapeId shape = shapes.shape_of(first);
   CHECK(shapes.shape_of(same) == shape);
   CHECK(shapes.shape_of(larger) != shape);
-  CHECK(shapes.shape(shapes.shape_of(larger)).runtime == shapes.shape(shape).runtime);
-  CHECK(shapes.shape(shapes.shape_of(other)).runtime != shapes.shape(shape).runtime);
+  const auto runtime_of = [&](const auto& call) {
+    return shapes.shape(shapes.shape_of(call)).runtime;
+  };
+  CHECK(runtime_of(larger) == runtime_of(first));
+  CHECK(runtime_of(other) != runtime_of(first));
 }
 
 TEST_CASE("shapes and runtimes of templates that are gone are used again") {
