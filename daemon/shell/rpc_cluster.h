@@ -67,6 +67,7 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   std::optional<schema::HeadForNode::Client> head_for_node_;
   std::vector<std::pair<JobId, BookLine>> lines_;
   bool lines_travel_ = false;
+  uint64_t fetches_ = 0;  // of images, so far
   std::map<NodeId, schema::NodeControl::Client> members_;
   kj::TaskSet tasks_;
 };
