@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import time
 
@@ -93,6 +94,25 @@ def a_machine_that_dies_in_a_transfer_costs_a_retry():
                 node.remove_folder()
 
 
+def a_machine_that_falls_silent_in_a_transfer_costs_a_retry_and_joins_anew():
+    with Head(*HEAD) as head, far_node(head) as silent, far_node(head):
+        def alive():
+            return {row['id'] for row in head.state()['nodes'] if row['state'] == 'alive'}
+
+        rounds = Rounds(head, '[.rounds]')
+        rounds.wait_for('a round', 2)
+        os.kill(silent.pid, signal.SIGSTOP)
+        try:
+            rounds.wait_for('a round', 3)
+            wait_until(lambda: len(alive()) == 2, 'the silent one is dead')
+        finally:
+            os.kill(silent.pid, signal.SIGCONT)
+        wait_until(lambda: len(alive()) == 3, 'it has joined anew')
+        rounds.wait_for('a round', 3)
+        rounds.end()
+        head.check_nothing_kept()
+
+
 def what_was_only_on_a_dead_machine_is_an_error():
     with Head(*HEAD) as head:
         node = far_node(head)
@@ -113,4 +133,5 @@ if __name__ == '__main__':
          objects_travel_in_the_clear_where_both_sites_say_so,
          one_site_that_encrypts_is_enough,
          a_machine_that_dies_in_a_transfer_costs_a_retry,
+         a_machine_that_falls_silent_in_a_transfer_costs_a_retry_and_joins_anew,
          what_was_only_on_a_dead_machine_is_an_error)
