@@ -97,6 +97,7 @@ std::string text_of(const StatusReport& report, const TableStyle& style) {
                      iso_time(report.facts.started_unix_ms) + ")\n\n";
   std::vector<std::vector<std::string>> lines;
   for (const Row& node : report.nodes) {
+    if (node.text("state") == "dead") continue;  // list nodes and the JSON have them
     for (auto& line : resource_lines(node)) lines.push_back(std::move(line));
   }
   text +=

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "common/base/unique_fd.h"
 
@@ -21,6 +23,20 @@ namespace rayd {
 namespace {
 
 constexpr int kReadyFd = 3;
+constexpr std::string_view kNotReady = "error ";
+
+/// The inverse of not_ready_line(); a line that it did not make is a text alone.
+Error read_not_ready_line(const std::string& line) {
+  unsigned code = 0;
+  const char* const end = line.data() + line.size();
+  if (line.starts_with(kNotReady)) {
+    const auto [rest, wrong] = std::from_chars(line.data() + kNotReady.size(), end, code);
+    if (wrong == std::errc() && std::string_view{rest, end}.starts_with(": ")) {
+      return {static_cast<ErrorCode>(code), std::string{rest + 2, end}};
+    }
+  }
+  return {ErrorCode::kUnavailable, line};
+}
 
 /// Reads the daemon's one line: "ready", or why not. Blocks until it is there.
 std::string read_line(int fd) {
@@ -134,6 +150,11 @@ std::string find_daemon_program() {
   return {};
 }
 
+std::string not_ready_line(const Error& why) {
+  return std::string{kNotReady} + std::to_string(static_cast<unsigned>(why.code)) + ": " +
+         why.message;
+}
+
 Result<pid_t> start_daemon(const DaemonStart& start) {
   if (start.program.empty()) {
     return failed("there is no rayd program; set RAYD_PROGRAM to its path");
@@ -163,7 +184,8 @@ Result<pid_t> start_daemon(const DaemonStart& start) {
   if (line == "ready") return pid;
   kill(pid, SIGKILL);
   reap(pid);
-  return failed(line.empty() ? start.program + " ended at once" : line);
+  if (line.empty()) return failed(start.program + " ended at once");
+  return read_not_ready_line(line);
 }
 
 }  // namespace rayd

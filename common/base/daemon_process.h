@@ -28,8 +28,11 @@ struct DaemonStart {
   std::string output_file;  // of a detached one: what it prints before its log is open
 };
 
-/// Starts it and returns its pid when it serves. kUnavailable with its own words: it does not, and
-/// has ended.
+/// What a daemon that does not come to serve says in place of "ready": why, and of which kind.
+std::string not_ready_line(const Error& why);
+
+/// Starts it and returns its pid when it serves. Else why not, in its own words (kUnavailable if it
+/// had none of not_ready_line), and it has ended.
 Result<pid_t> start_daemon(const DaemonStart& start);
 
 }  // namespace rayd

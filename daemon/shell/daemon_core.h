@@ -152,7 +152,7 @@ class DaemonCore final : public Control,
   void join();
   std::variant<RpcPeer, HelloRefused> judge(const Arrival& arrival);
   void on_welcome(const Welcome& welcome);
-  void fail_to_start(const std::string& why);
+  void fail_to_start(const Error& why);
   void begin_anew(const std::string& why);
   void watch_signals();
   void watch_owner();

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "common/base/daemon_process.h"
 #include "common/net/token.h"
 #include "daemon/shell/daemon_core.h"
 #include "daemon/shell/network.h"
@@ -35,9 +36,10 @@ void DaemonCore::open_network() {
 
 void DaemonCore::join() {
   const auto address = parse_host_port(options_.config.address);
-  if (!address) throw std::runtime_error{"--address: " + address.error().message};
+  if (!address)
+    return fail_to_start({address.error().code, "--address: " + address.error().message});
   const auto token = parse_token(options_.token);
-  if (!token) throw std::runtime_error{"the token: " + token.error().message};
+  if (!token) return fail_to_start({token.error().code, "the token: " + token.error().message});
   join_deadline_ = now_boottime() + kJoinPatience;
   rpc_->links().connect_to_head(network_->peers().client_context(),
                                 [this] { return network_->peers().head_target(Lane::kControl); });
@@ -47,18 +49,19 @@ void DaemonCore::join() {
 
 void DaemonCore::on_head_unreachable(const Error& why) {
   if (cores_.has_joined() || now_boottime() < join_deadline_) return;
-  fail_to_start(why.message);
+  fail_to_start(why);
 }
 
 void DaemonCore::on_head_refused(const HelloRefused& why) {
   if (cores_.has_joined()) return begin_anew(why.text);
-  fail_to_start("the head at " + options_.config.address + " refuses: " + why.text);
+  fail_to_start(
+      {ErrorCode::kNotAllowed, "the head at " + options_.config.address + " refuses: " + why.text});
 }
 
-void DaemonCore::fail_to_start(const std::string& why) {
-  log(Event::Level::kError, "join_failed", why);
-  std::fprintf(stderr, "rayd: %s\n", why.c_str());
-  if (options_.ready_fd >= 0) say_ready(why);
+void DaemonCore::fail_to_start(const Error& why) {
+  log(Event::Level::kError, "join_failed", why.message);
+  std::fprintf(stderr, "rayd: %s\n", why.message.c_str());
+  if (options_.ready_fd >= 0) say_ready(not_ready_line(why));
   exit_status_ = 1;
   stop(StopWorker::How::kKill);
 }

@@ -110,7 +110,21 @@ void ClusterLinks::flush_lines() {
 
 // ---- images -------------------------------------------------------------------------------------
 
+bool ClusterLinks::begins(Transfers& transfers, const ImageHash& hash, Callback<ImageHash> done) {
+  auto& waiting = transfers[hash];
+  waiting.push_back(std::move(done));
+  return waiting.size() == 1;
+}
+
+Callback<ImageHash> ClusterLinks::ends(Transfers& transfers, const ImageHash& hash) {
+  return [&transfers, hash](Result<ImageHash> outcome) {
+    const auto waiting = std::move(transfers.extract(hash).mapped());
+    for (const auto& done : waiting) done(outcome);
+  };
+}
+
 void ClusterLinks::fetch_image(const ImageHash& hash, Callback<ImageHash> done) {
+  if (!begins(fetches_, hash, std::move(done))) return;
   auto transfer = std::make_shared<Transfer>();
   transfer->hash = hash;
   // Two workers of one image may be started at once: each fetch has a file of its own.
@@ -118,7 +132,7 @@ void ClusterLinks::fetch_image(const ImageHash& hash, Callback<ImageHash> done) 
   transfer->file.reset(
       open(transfer->path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   transfer->is_temporary = true;
-  run(kj::evalNow([&] { return fetch_parts(transfer); }), hash, std::move(done));
+  run(kj::evalNow([&] { return fetch_parts(transfer); }), hash, ends(fetches_, hash));
 }
 
 kj::Promise<void> ClusterLinks::fetch_parts(std::shared_ptr<Transfer> transfer) {
@@ -157,6 +171,7 @@ kj::Promise<void> ClusterLinks::fetch_parts(std::shared_ptr<Transfer> transfer) 
 void ClusterLinks::offer_image(const ImageHash& hash, Callback<ImageHash> done) {
   auto image = control_.images().find(hash);
   if (!image) return done(image.error());
+  if (!begins(offers_, hash, std::move(done))) return;
   auto transfer = std::make_shared<Transfer>();
   transfer->hash = hash;
   transfer->path = image->path;
@@ -168,7 +183,7 @@ void ClusterLinks::offer_image(const ImageHash& hash, Callback<ImageHash> done) 
         []() -> kj::Promise<void> { return kj::READY_NOW; },
         [this, transfer](kj::Exception&&) { return offer_parts(transfer); });
   });
-  run(std::move(work), hash, std::move(done));
+  run(std::move(work), hash, ends(offers_, hash));
 }
 
 kj::Promise<void> ClusterLinks::offer_parts(std::shared_ptr<Transfer> transfer) {

@@ -56,6 +56,10 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   kj::Promise<void> offer_parts(std::shared_ptr<Transfer> transfer);
   kj::Promise<void> read_parts(schema::NodeControl::Client node, ObjectId object,
                                std::shared_ptr<std::string> bytes);
+  /// Whoever wants the same image waits for the one transfer of it. True: there was none yet.
+  using Transfers = std::map<ImageHash, std::vector<Callback<ImageHash>>>;
+  static bool begins(Transfers& transfers, const ImageHash& hash, Callback<ImageHash> done);
+  static Callback<ImageHash> ends(Transfers& transfers, const ImageHash& hash);
   void flush_lines();
   /// Runs it, and tells `done` how it went.
   template <class T>
@@ -65,6 +69,8 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   Control& control_;
   std::unique_ptr<HeadLine> head_line_;
   std::optional<schema::HeadForNode::Client> head_for_node_;
+  Transfers fetches_;
+  Transfers offers_;
   std::vector<std::pair<JobId, BookLine>> lines_;
   bool lines_travel_ = false;
   uint64_t fetches_ = 0;  // of images, so far

@@ -43,7 +43,6 @@ std::vector<ItemRow> nodes(const Control& control) {
   std::vector<ItemRow> rows;
   const NodeView own = control.node_snapshot().view;
   for (const auto& node : control.head_snapshot().nodes) {
-    if (node.state == NodeState::kDead) continue;
     // The node beside us is known to the moment; the head's view of it may be a second old.
     const NodeView& view = node.view.node == own.node ? own : node.view;
     Json use{Json::Object{}};
