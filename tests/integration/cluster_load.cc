@@ -1,6 +1,7 @@
 // A client under load for the tests that kill: rounds of tasks, and with the word "actors" calls of
-// actors, each with results that are known. It prints a line after every round and ends well when
-// its standard input does; a wrong result, or an error that no death explains, ends it with 1.
+// actors, each with results that are known; with "small", no value is larger than a message. It
+// prints a line after every round and ends well when its standard input does; a wrong result, or an
+// error that no death explains, ends it with 1.
 #include <poll.h>
 #include <unistd.h>
 
@@ -50,6 +51,23 @@ void check(bool good, const char* what) {
   std::exit(1);
 }
 
+std::vector<ray::ObjectRef<int>> start_sums() {
+  std::vector<ray::ObjectRef<int>> sums;
+  for (int i = 0; i < 50; ++i) sums.push_back(ray::Task(plus).SetMaxRetries(-1).Remote(i, 1));
+  return sums;
+}
+void check_sums(const std::vector<ray::ObjectRef<int>>& sums) {
+  for (size_t i = 0; i < sums.size(); ++i)
+    check(*sums[i].Get() == static_cast<int>(i) + 1, "a sum");
+}
+
+/// With values that travel in messages.
+void run_small_tasks() {
+  const auto nested = ray::Task(fibonacci).SetMaxRetries(-1).Remote(8);
+  check_sums(start_sums());
+  check(*nested.Get() == 21, "nested tasks");
+}
+
 void run_tasks() {
   constexpr uint32_t kCount = 25'000;  // 100 kB: in the store
   const auto numbers = ray::Task(count_up).SetMaxRetries(-1).Remote(kCount);
@@ -57,9 +75,7 @@ void run_tasks() {
   const auto made = ray::Task(sum).SetMaxRetries(-1).Remote(numbers);
   const auto given = ray::Task(sum).SetMaxRetries(-1).Remote(put);
   const auto nested = ray::Task(fibonacci).SetMaxRetries(-1).Remote(5);
-  std::vector<ray::ObjectRef<int>> sums;
-  for (int i = 0; i < 50; ++i) sums.push_back(ray::Task(plus).SetMaxRetries(-1).Remote(i, 1));
-  for (int i = 0; i < 50; ++i) check(*sums[static_cast<size_t>(i)].Get() == i + 1, "a sum");
+  check_sums(start_sums());
   constexpr uint64_t kSum = uint64_t{kCount} * (kCount - 1) / 2;
   check(*made.Get() == kSum, "the sum of a result");
   check(*given.Get() == kSum, "the sum of a put");
@@ -116,8 +132,9 @@ int main(int argc, char** argv) {
     ray::Init();
     std::unique_ptr<Actors> actors;
     if (argc > 1 && std::strcmp(argv[1], "actors") == 0) actors = std::make_unique<Actors>();
+    const bool small = argc > 1 && std::strcmp(argv[1], "small") == 0;
     while (!input_has_ended()) {
-      run_tasks();
+      small ? run_small_tasks() : run_tasks();
       if (actors) actors->run();
       std::puts("a round");
       std::fflush(stdout);
