@@ -133,6 +133,8 @@ class DaemonClient {
   /// `source` is a job's, worker's, actor's or node's id; empty: everything.
   virtual Result<LogPart> logs(const std::string& source, uint64_t cursor, Duration patience) = 0;
   virtual Status stop(Force force) = 0;
+  /// Every daemon of the cluster. An answer may be lost with the daemon that would have brought it.
+  virtual Status stop_all(Force force) = 0;
   virtual Result<std::unique_ptr<TaskSession>> open_session(const std::string& job_name,
                                                             const std::string& name_space) = 0;
 };

@@ -255,6 +255,13 @@ class RpcDaemonClient final : public DaemonClient {
     return answer ? Status{} : Status{answer.error()};
   }
 
+  Status stop_all(Force force) override {
+    auto request = daemon_.stopAllRequest();
+    request.setForce(force == Force::kYes);
+    const auto answer = waiter_->wait(request.send());
+    return answer ? Status{} : Status{answer.error()};
+  }
+
   Result<std::unique_ptr<TaskSession>> open_session(const std::string& job_name,
                                                     const std::string& name_space) override {
     auto request = daemon_.openSessionRequest();

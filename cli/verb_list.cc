@@ -19,9 +19,7 @@ using Columns = std::vector<std::string>;
 
 constexpr Kind kKinds[] = {
     {"nodes",
-     [] {
-       return Columns{"id", "name", "state", "resources.total", "resources.used"};
-     }},
+     [] { return Columns{"id", "name", "state", "address", "resources.total", "resources.used"}; }},
     {"jobs",
      [] {
        return Columns{"id", "name", "state", "workload", "error"};

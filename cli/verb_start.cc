@@ -1,6 +1,8 @@
 // start: begins a cluster on this machine and returns when it serves.
+#include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +25,7 @@ namespace rayd::cli {
 namespace {
 
 using Options = std::map<std::string, std::string>;
+constexpr int64_t kTokenLifetimeMs = int64_t{24} * 3600 * 1000;
 
 /// The options among the words of a daemon's command line.
 Options options_among(const std::vector<std::string>& words) {
@@ -101,6 +104,56 @@ void add_bundled_module(const Shell& shell) {
     shell.output.say("rayctl: the models that come with rayd are missing (" + path + ": " +
                      added.error().message + "); rayctl module add FILE takes others");
   }
+}
+
+/// The address by which this machine reaches others, without asking any; empty: none.
+std::string primary_address() {
+  const UniqueFd probe{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(9);
+  inet_pton(AF_INET, "192.0.2.1", &address.sin_addr);  // nobody's; no packet is sent
+  socklen_t length = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  if (!probe || connect(probe.get(), any, length) != 0) return {};
+  if (getsockname(probe.get(), any, &length) != 0) return {};
+  char text[INET_ADDRSTRLEN] = {};
+  inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
+  return text;
+}
+
+std::string host_name() {
+  char host[256] = "localhost";
+  gethostname(host, sizeof host - 1);
+  return host;
+}
+
+/// HOST:PORT where others find the head: as advertised or bound, else this machine's own.
+Result<std::string> head_address(DaemonClient& client) {
+  const auto nodes = client.list("nodes");
+  if (!nodes) return nodes.error();
+  for (const Row& node : *nodes) {
+    if (node.id != to_string(client.facts().node)) continue;
+    const std::string address = node.text("address");
+    if (!address.starts_with(':')) return address;
+    std::string host = primary_address();
+    if (host.empty()) host = host_name();
+    return host + address;
+  }
+  return Error{ErrorCode::kNotFound, "the head lists itself nowhere"};
+}
+
+/// The line that joins another machine, on standard output and alone there.
+int print_join_line(const Shell& shell) {
+  const auto client = shell.connect();
+  if (!client) return shell.output.fail(client.error());
+  const auto address = head_address(**client);
+  if (!address) return shell.output.fail(address.error());
+  const auto token = (*client)->create_token(TokenRole::kJoin, "start", kTokenLifetimeMs);
+  if (!token) return shell.output.fail(token.error());
+  shell.output.say("\nanother machine joins within 24 h by (later: rayctl token create)");
+  shell.output.print("rayctl start --address " + *address + " --token " + *token + "\n");
+  return kDone;
 }
 
 /// Stays until the daemon ends; Ctrl-C ends it.
@@ -200,6 +253,12 @@ int run_start(Shell& shell) {
       "\n  rayctl submit square" + flag + "    runs a workload; rayctl list workloads" + flag +
       " shows all\n  rayctl status" + flag +
       "           what there is and what runs\n  rayctl stop" + flag + "             ends it");
+  if (shell.config().bind.empty()) {
+    shell.output.say("  only this machine reaches it; rayctl start --head --bind ADDR[:7390]" +
+                     flag + " opens it to others");
+  } else if (const int status = print_join_line(shell); status != kDone) {
+    return status;
+  }
   return shell.command.has("--block") ? block_until_end(shell, *pid) : kDone;
 }
 

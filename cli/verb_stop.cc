@@ -1,4 +1,4 @@
-// stop: ends the cluster on this machine, and returns when it is gone.
+// stop: ends the cluster on this machine, or everywhere, and returns when it is gone from here.
 #include <signal.h>
 
 #include <cerrno>
@@ -51,6 +51,23 @@ Status end_by_force(const Running& running, const UniqueFd& process) {
   return wait_for_end(process, kForcePatience);
 }
 
+/// The daemon here may be gone before the head's answer has come through it.
+Status ask_all(const Running& running, const UniqueFd& process, Force force) {
+  const auto client = DaemonClient::connect(running.socket);
+  if (!client) return client.error();
+  const Status asked = (*client)->stop_all(force);
+  if (asked.ok() || wait_for_end(process, kForcePatience).ok()) return {};
+  return Error{asked.error().code, "the cluster does not end: " + asked.error().message};
+}
+
+int done_at(const Shell& shell, const Running& running) {
+  if (const Status gone = wait_for_socket_gone(running.socket, kForcePatience); !gone.ok()) {
+    return shell.output.fail(gone.error());
+  }
+  shell.output.say("cluster '" + shell.config().cluster + "' has ended");
+  return kDone;
+}
+
 int run_stop(Shell& shell) {
   const auto sockets = shell.sockets();
   if (!sockets) return shell.output.fail(sockets.error());
@@ -60,19 +77,24 @@ int run_stop(Shell& shell) {
     return kDone;
   }
   const UniqueFd process = open_pidfd(running->pid);
+  const Force force = shell.command.has("--force") ? Force::kYes : Force::kNo;
+  if (process && shell.command.has("--all")) {
+    const Status asked = ask_all(*running, process, force);
+    if (!asked.ok()) return shell.output.fail(asked.error());
+    // The daemon here has been told, or tells nobody else any more.
+    if (force == Force::kNo && wait_for_end(process, kPatience).ok())
+      return done_at(shell, *running);
+  }
   if (process) {
-    const Status ended = shell.command.has("--force") ? end_by_force(*running, process)
-                                                      : end_gracefully(*running, process);
+    const Status ended =
+        force == Force::kYes ? end_by_force(*running, process) : end_gracefully(*running, process);
     if (!ended.ok()) return shell.output.fail(ended.error());
   }
-  if (const Status gone = wait_for_socket_gone(running->socket, kForcePatience); !gone.ok()) {
-    return shell.output.fail(gone.error());
-  }
-  shell.output.say("cluster '" + shell.config().cluster + "' has ended");
-  return kDone;
+  return done_at(shell, *running);
 }
 
 constexpr Flag kFlags[] = {
+    {"--all", "", "the whole cluster: every machine's daemon, the head's last", FlagType::kSwitch},
     {"--force", "", "kill it if it does not end by itself within 5 s", FlagType::kSwitch},
 };
 

@@ -82,6 +82,9 @@ interface Daemon {
   enlist @18 (node :NodeControl) -> (head :HeadForNode);
   # From a node of this cluster, whose key the handshake proved: what the two may ask of each other.
   # Once for each connection; what came before is of no use any more.
+
+  stopAll @19 (force :Bool) -> ();
+  # Ends every daemon of the cluster, the head's last.
 }
 
 interface HeadForNode {

@@ -54,6 +54,7 @@ inline constexpr ControlMethod kControlMethods[] = {
     {"createToken", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
     {"revokeToken", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
     {"enlist", ControlMethod::Where::kHere, ControlMethod::Who::kMembers},
+    {"stopAll", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
 };
 
 inline const ControlMethod& control_method(uint16_t ordinal) {

@@ -269,12 +269,17 @@ kj::Promise<void> ClusterLinks::read_parts(schema::NodeControl::Client node, Obj
   });
 }
 
-void ClusterLinks::stop_members(StopWorker::How how) {
+kj::Promise<void> ClusterLinks::stop_members(StopWorker::How how) {
+  auto all = kj::heapArrayBuilder<kj::Promise<void>>(members_.size());
   for (auto& [member, node] : members_) {
     auto request = node.stopRequest();
     request.setForce(how == StopWorker::How::kKill);
-    tasks_.add(request.send().ignoreResult());
+    all.add(request.send()
+                .ignoreResult()
+                .exclusiveJoin(pause(io_, kGatherPatienceMs))
+                .catch_([](kj::Exception&&) {}));
   }
+  return kj::joinPromises(all.finish());
 }
 
 }  // namespace rayd::shell

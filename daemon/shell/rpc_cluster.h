@@ -46,7 +46,8 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   /// What every member lists; those that do not answer soon are left out.
   kj::Promise<std::vector<kj::Own<Items>>> gather(const std::string& kind);
   void read_object(NodeId member, ObjectId object, Callback<std::string> done);
-  void stop_members(StopWorker::How how);
+  /// Done when they have heard it; those that do not answer soon are left alone.
+  kj::Promise<void> stop_members(StopWorker::How how);
 
  private:
   struct Transfer;

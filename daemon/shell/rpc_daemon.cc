@@ -267,6 +267,12 @@ class DaemonServer final : public schema::Daemon::Server {
     return kj::READY_NOW;
   }
 
+  kj::Promise<void> stopAll(StopAllContext context) override {
+    const auto how =
+        context.getParams().getForce() ? StopWorker::How::kKill : StopWorker::How::kGraceful;
+    return links_.stop_members(how).then([this, how] { control_.stop(how); });
+  }
+
   kj::Promise<void> createToken(CreateTokenContext context) override {
     const auto params = context.getParams();
     if (params.getRole() >= kTokenRoles || params.getLifetimeMs() < 0) {
