@@ -127,8 +127,7 @@ void ClusterLinks::fetch_image(const ImageHash& hash, Callback<ImageHash> done) 
   if (!begins(fetches_, hash, std::move(done))) return;
   auto transfer = std::make_shared<Transfer>();
   transfer->hash = hash;
-  // Two workers of one image may be started at once: each fetch has a file of its own.
-  transfer->path = control_.images().temporary_path(hash) + "-" + std::to_string(++fetches_);
+  transfer->path = control_.images().temporary_path(hash);
   transfer->file.reset(
       open(transfer->path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   transfer->is_temporary = true;

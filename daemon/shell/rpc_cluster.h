@@ -74,7 +74,6 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   Transfers offers_;
   std::vector<std::pair<JobId, BookLine>> lines_;
   bool lines_travel_ = false;
-  uint64_t fetches_ = 0;  // of images, so far
   std::map<NodeId, schema::NodeControl::Client> members_;
   kj::TaskSet tasks_;
 };
