@@ -11,8 +11,8 @@ namespace rayd::shell {
 namespace {
 
 constexpr Duration kDialTimeout = Duration::seconds(5);
-constexpr Duration kSilence = Duration::seconds(10);
-constexpr std::chrono::seconds kWatchEvery{1};
+constexpr Duration kPullSilence = Duration::seconds(10);
+constexpr std::chrono::seconds kPullWatchEvery{1};
 /// What one turn of the loop reads from one peer, so that others have theirs.
 constexpr size_t kReadPerTurn = size_t{1} << 20;
 
@@ -61,10 +61,10 @@ void PullStream::close(const std::string& why) {
 
 // Only while something is awaited is silence an offence.
 void PullStream::watch() {
-  timer_.expires_after(kWatchEvery);
+  timer_.expires_after(kPullWatchEvery);
   timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
     if (!*alive || error || closed_) return;
-    if (!windows_.empty() && now_boottime() - last_byte_ > kSilence) {
+    if (!windows_.empty() && now_boottime() - last_byte_ > kPullSilence) {
       return close("not a byte came for 10 s");
     }
     watch();

@@ -9,9 +9,10 @@
 namespace rayd::shell {
 namespace {
 
-constexpr Duration kSilence = Duration::seconds(10);  // with bytes for it that it does not take
-constexpr Duration kIdle = Duration::seconds(60);     // the peer closes earlier
-constexpr std::chrono::seconds kWatchEvery{2};
+constexpr Duration kServeSilence =
+    Duration::seconds(10);                         // with bytes for it that it does not take
+constexpr Duration kIdle = Duration::seconds(60);  // the peer closes earlier
+constexpr std::chrono::seconds kServeWatchEvery{2};
 /// What one turn of the loop sends to one peer, so that others have theirs.
 constexpr size_t kSendPerTurn = size_t{1} << 20;
 
@@ -48,11 +49,11 @@ void ServeStream::close(const std::string& why) {
 }
 
 void ServeStream::watch() {
-  timer_.expires_after(kWatchEvery);
+  timer_.expires_after(kServeWatchEvery);
   timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
     if (!*alive || error || closed_) return;
     const bool is_sending = window_ || output_sent_ < output_.size();
-    if (!asking_ && now_boottime() - last_byte_ > (is_sending ? kSilence : kIdle)) {
+    if (!asking_ && now_boottime() - last_byte_ > (is_sending ? kServeSilence : kIdle)) {
       return close(is_sending ? "it took not a byte for 10 s" : "it asks for nothing");
     }
     watch();
