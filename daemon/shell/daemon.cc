@@ -170,7 +170,7 @@ int DaemonCore::run() {
     io_.poll();
     const std::optional<Time> due = cores_.tick();
     hot_.ring();
-    if (cores_.has_joined() && options_.ready_fd >= 0) say_ready("ready");
+    if (options_.ready_fd >= 0 && serves()) say_ready("ready");
     if (any || stopping_) continue;  // asked to stop just now, nothing else would end the sleep
     if (hot_.is_active() || (network_ && network_->peers().is_active())) {
       sched_yield();
@@ -186,6 +186,11 @@ bool DaemonCore::drain() {
   BatchClock::Batch batch{clock_};
   cores_.tick();  // what expired during a pause goes before what came during it
   return hot_.drain();
+}
+
+// Who was told so may ask anything: a node of another machine's head has its line there.
+bool DaemonCore::serves() const {
+  return cores_.has_joined() && (cores_.has_head() || rpc_->links().knows_head());
 }
 
 void DaemonCore::sleep_until(std::optional<Time> deadline) {

@@ -156,6 +156,7 @@ class DaemonCore final : public Control,
   void begin_anew(const std::string& why);
   void watch_signals();
   void watch_owner();
+  bool serves() const;
   void say_ready(const std::string& line);
   bool drain();
   void sleep_until(std::optional<Time> deadline);

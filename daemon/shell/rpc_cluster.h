@@ -29,6 +29,8 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   // ---- at a node
   void connect_to_head(const TlsContext& context, HeadLine::Target target);
   bool has_head() const { return head_line_ != nullptr; }
+  /// It has been reached once.
+  bool knows_head() const { return head_for_node_.has_value(); }
   /// The head's Daemon; nullopt where this daemon is the head's. Throws kUnavailable.
   std::optional<schema::Daemon::Client> head();
   /// Throws kUnavailable.
