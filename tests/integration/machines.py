@@ -21,11 +21,16 @@ def ip(*words):
 
 
 class Machines(Members):
-    """The same as Members, with a namespace each."""
+    """The same as Members, with a namespace each.
+
+    A namespace's cable goes some time after the namespace, so no name is used twice."""
+
+    made = 0
 
     def __init__(self):
         super().__init__()
-        self.tag = f'rt{os.getpid() % 100000}'
+        Machines.made += 1
+        self.tag = f'rt{os.getpid() % 100000}{chr(ord("a") + Machines.made)}'
         self.cables = {}
 
     def __enter__(self):
