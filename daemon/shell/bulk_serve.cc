@@ -66,9 +66,10 @@ void ServeStream::on_writable() { go_on(); }
 // Sends what there is to send; then asks what is to be known.
 void ServeStream::go_on() {
   if (closed_ || asking_) return;
+  const auto alive = alive_;  // closing destroys this
   if (!send_all()) return;
   if (!request_) read_request();
-  if (closed_) return;
+  if (!*alive || closed_) return;
   if (window_ || request_) ask();
 }
 
