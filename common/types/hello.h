@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "common/base/ids.h"
@@ -98,6 +99,13 @@ struct HelloRefused {
   auto operator<=>(const HelloRefused&) const = default;
 };
 inline constexpr uint8_t kRefusalReasons = 8;
+
+inline HelloRefused refusal(HelloRefused::Reason reason, std::string text) {
+  HelloRefused refused;
+  refused.reason = reason;
+  refused.text = std::move(text);
+  return refused;
+}
 
 using HelloAnswer = std::variant<HelloAccepted, HelloRefused>;
 

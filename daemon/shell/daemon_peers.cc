@@ -1,7 +1,4 @@
 // Other machines: joining them, or being joined, and what they say.
-#include <sys/random.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <stdexcept>
 
@@ -140,18 +137,13 @@ std::optional<HelloRefused> DaemonCore::may_join(const KeyHash& key,
     if (verdict == head::TokenVerdict::kGood) return std::nullopt;
     log(Event::Level::kWarn, "join_refused",
         short_name(key) + ": " + to_string(token->id) + " is " + head::name_of(verdict));
-    HelloRefused refused;
-    refused.reason = HelloRefused::Reason::kToken;
-    refused.text = head::refusal_of(verdict, TokenRole::kJoin).message;
-    return refused;
+    return refusal(HelloRefused::Reason::kToken,
+                   head::refusal_of(verdict, TokenRole::kJoin).message);
   }
   if (cores_.head().knows(key)) return std::nullopt;
-  HelloRefused refused;
-  refused.reason = HelloRefused::Reason::kIdentity;
-  refused.text =
-      "this machine is not known here; join with a token: rayctl token create --role "
-      "join, at the head";
-  return refused;
+  return refusal(HelloRefused::Reason::kIdentity,
+                 "this machine is not known here; join with a token: rayctl token create --role "
+                 "join, at the head");
 }
 
 uint64_t DaemonCore::epoch() const { return cores_.has_head() ? cores_.head().epoch() : epoch_; }
@@ -172,12 +164,6 @@ void DaemonCore::on_control_arrival(std::unique_ptr<Arrival> arrival) {
 }
 
 std::variant<RpcPeer, HelloRefused> DaemonCore::judge(const Arrival& arrival) {
-  const auto refusal = [](HelloRefused::Reason reason, std::string text) {
-    HelloRefused refused;
-    refused.reason = reason;
-    refused.text = std::move(text);
-    return refused;
-  };
   const Hello& hello = arrival.hello();
   if (!cores_.has_head()) {
     return refusal(HelloRefused::Reason::kNotHere, "the head of this cluster is another machine");
@@ -230,28 +216,25 @@ void DaemonCore::on_bulk_arrival(std::unique_ptr<Arrival> arrival) {
 
 /// Only a node of this cluster, with its own key, takes objects from here.
 std::optional<HelloRefused> DaemonCore::judge_bulk(const Arrival& arrival) const {
+  using Reason = HelloRefused::Reason;
   const Hello& hello = arrival.hello();
-  HelloRefused refused;
-  const auto key = network_->peers().key_of(hello.node);
   if (!cores_.has_joined() || hello.to != cores_.node_id()) {
-    refused.reason = HelloRefused::Reason::kNotHere;
-    refused.text = to_string(hello.to) + " is not here";
-  } else if (hello.cluster != network_->peers().cluster()) {
-    refused.reason = HelloRefused::Reason::kOtherCluster;
-    refused.text = "this machine belongs to another cluster";
-  } else if (!key) {
-    refused.reason = HelloRefused::Reason::kBusy;
-    refused.text = "the head has not named " + to_string(hello.node) + " here";
-  } else if (*key != arrival.key()) {
-    refused.reason = HelloRefused::Reason::kIdentity;
-    refused.text = to_string(hello.node) + " is another machine";
-  } else if (!transfers_->has_room_for(hello.node)) {
-    refused.reason = HelloRefused::Reason::kBusy;
-    refused.text = "as many connections take objects from here as may";
-  } else {
-    return std::nullopt;
+    return refusal(Reason::kNotHere, to_string(hello.to) + " is not here");
   }
-  return refused;
+  if (hello.cluster != network_->peers().cluster()) {
+    return refusal(Reason::kOtherCluster, "this machine belongs to another cluster");
+  }
+  const auto key = network_->peers().key_of(hello.node);
+  if (!key) {
+    return refusal(Reason::kBusy, "the head has not named " + to_string(hello.node) + " here");
+  }
+  if (*key != arrival.key()) {
+    return refusal(Reason::kIdentity, to_string(hello.node) + " is another machine");
+  }
+  if (!transfers_->has_room_for(hello.node)) {
+    return refusal(Reason::kBusy, "as many connections take objects from here as may");
+  }
+  return std::nullopt;
 }
 
 PlainBulk DaemonCore::plain_bulk() const {

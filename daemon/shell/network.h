@@ -40,7 +40,6 @@ class Network final : private Arrivals {
   /// HOST:PORT where others reach this machine. Without a host (":PORT") where it listens at every
   /// address: then whoever knows a way to this machine knows the host.
   const std::string& address() const { return address_; }
-  void expect_from(const std::string& address);
   void stop_listening() { listener_.stop_listening(); }
 
  private:

@@ -88,7 +88,7 @@ void PeerPipe::on_readable() {
   stream_->ask_readable();
   // An acknowledgement may have made room in the window.
   if (session_.has_to_write()) wake();
-  if (session_.owes_ack()) owner_.on_ack_owed(*this);
+  if (session_.owes_ack()) owner_.on_ack_owed();
 }
 
 // False: this is no more, or closed.
@@ -102,7 +102,7 @@ bool PeerPipe::deliver() {
     }
     if (!message->has_value()) return true;
     destroyed_ = &destroyed;
-    const bool goes_on = owner_.on_frame(*this, **message);
+    const bool goes_on = owner_.on_frame(**message);
     if (destroyed) return false;
     destroyed_ = nullptr;
     if (!goes_on) return false;
@@ -112,7 +112,7 @@ bool PeerPipe::deliver() {
 void PeerPipe::close(const Error& why) {
   if (std::exchange(closed_, true)) return;
   stream_->give_up();
-  owner_.on_closed(*this, why);
+  owner_.on_closed(why);
 }
 
 }  // namespace rayd::shell

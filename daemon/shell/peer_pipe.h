@@ -20,10 +20,11 @@ class PeerPipe final : private ByteStream::Events {
   class Owner {
    public:
     /// False: the pipe, or the session, is no more.
-    virtual bool on_frame(PeerPipe& pipe, ByteSpan message) = 0;
+    virtual bool on_frame(ByteSpan message) = 0;
     /// Once, and nothing after it.
-    virtual void on_closed(PeerPipe& pipe, const Error& why) = 0;
-    virtual void on_ack_owed(PeerPipe& pipe) = 0;
+    virtual void on_closed(const Error& why) = 0;
+    /// acknowledge() is to be called soon.
+    virtual void on_ack_owed() = 0;
 
    protected:
     ~Owner() = default;

@@ -12,6 +12,7 @@ namespace {
 
 /// How long an acknowledgement waits for something to travel with.
 constexpr std::chrono::milliseconds kAckDelay{20};
+constexpr size_t kKeptScratch = size_t{256} << 10;
 
 }  // namespace
 
@@ -22,7 +23,6 @@ Peers::Peers(boost::asio::io_context& io, PeerEvents& events, const BatchClock& 
       clock_(clock),
       options_(std::move(options)),
       client_context_(identity, TlsSide::kClient),
-      own_key_(identity.hash()),
       ack_timer_(io),
       supervisor_(io) {
   supervise();
@@ -42,26 +42,10 @@ Peers::Remote* Peers::find_member(NodeId member) {
   return it == members_.end() ? nullptr : it->second.get();
 }
 
-Peers::Remote* Peers::find(const PeerPipe& pipe) {
-  if (head_ && head_->pipe.get() == &pipe) return head_.get();
-  for (auto* table : {&nodes_, &members_}) {
-    for (auto& [node, remote] : *table)
-      if (remote->pipe.get() == &pipe) return remote.get();
-  }
-  for (auto& [session, remote] : comers_)
-    if (remote->pipe.get() == &pipe) return remote.get();
-  return nullptr;
-}
-
 std::optional<KeyHash> Peers::key_of(NodeId node) const {
   const auto it = nodes_.find(node);
   if (it == nodes_.end()) return std::nullopt;
   return it->second->key;
-}
-
-std::string Peers::address_of(NodeId node) const {
-  const auto it = nodes_.find(node);
-  return it == nodes_.end() ? std::string{} : it->second->address;
 }
 
 bool Peers::is_active() const { return clock_.now() - last_traffic_ < options_.spin_budget; }
@@ -73,8 +57,6 @@ void Peers::observe(const HeadToNode& message) {
     if (change->state == NodeState::kDead) nodes_.erase(change->node);
   }
 }
-
-void Peers::forget_member(NodeId member) { members_.erase(member); }
 
 void Peers::welcome(uint64_t session, const Welcome& welcome) {
   const auto comer = comers_.find(session);
@@ -97,12 +79,13 @@ void Peers::note(Event::Level level, const std::string& name, const Remote& remo
 
 template <class Message>
 void Peers::send(Remote& remote, const Message& message) {
-  std::vector<uint8_t> bytes;
-  if (const Status encoded = remote.encoder.encode(message, bytes); !encoded.ok()) {
+  scratch_.clear();
+  if (const Status encoded = remote.encoder.encode(message, scratch_); !encoded.ok()) {
     // What cores send is within the limits; a value that is not cannot be replaced by nothing.
     return fail_session(remote, encoded.error());
   }
-  remote.session.send(Bytes::copy(bytes));
+  remote.session.send(Bytes::copy(scratch_));
+  if (scratch_.capacity() > kKeptScratch) scratch_.shrink_to_fit();
   last_traffic_ = clock_.now();
   if (remote.pipe) remote.pipe->wake();
 }
@@ -121,14 +104,9 @@ void Peers::to_member(NodeId member, const HeadToNode& message) {
 
 // ---- in -----------------------------------------------------------------------------------------
 
-bool Peers::on_frame(PeerPipe& pipe, ByteSpan frame) {
-  last_traffic_ = clock_.now();
-  Remote* remote = find(pipe);
-  return remote != nullptr && receive(*remote, frame);
-}
-
 // Handlers may end the session, or the remote: nothing of it is touched after one.
 bool Peers::receive(Remote& remote, ByteSpan frame) {
+  last_traffic_ = clock_.now();
   const auto refuse = [&](const Error& why) {
     fail_session(remote, why);
     return false;
@@ -175,24 +153,22 @@ void Peers::fail_session(Remote& remote, const Error& why) {
   if (remote.kind == Kind::kHead) dial_later(remote);
 }
 
-void Peers::on_closed(PeerPipe& pipe, const Error& why) {
-  Remote* remote = find(pipe);
-  if (remote == nullptr) return;
-  note(Event::Level::kInfo, "peer_disconnected", *remote, why.message);
-  remote->session.on_disconnected();
-  remote->pipe.reset();
-  switch (remote->kind) {
-    case Kind::kHead: return dial_later(*remote);
+void Peers::on_closed(Remote& remote, const Error& why) {
+  note(Event::Level::kInfo, "peer_disconnected", remote, why.message);
+  remote.session.on_disconnected();
+  remote.pipe.reset();
+  switch (remote.kind) {
+    case Kind::kHead: return dial_later(remote);
     case Kind::kNode:
-      if (node_ > remote->node) dial_later(*remote);
+      if (node_ > remote.node) dial_later(remote);
       return;
     case Kind::kMember: break;
   }
-  if (remote->node != NodeId{}) return events_.on_member_lost(remote->node);
-  if (!remote->announced) comers_.erase(remote->session_id);
+  if (remote.node != NodeId{}) return events_.on_member_lost(remote.node);
+  if (!remote.announced) comers_.erase(remote.session_id);
 }
 
-void Peers::on_ack_owed(PeerPipe&) {
+void Peers::on_ack_owed() {
   if (std::exchange(ack_timer_runs_, true)) return;
   ack_timer_.expires_after(kAckDelay);
   ack_timer_.async_wait([this](boost::system::error_code error) {

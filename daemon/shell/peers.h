@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/net/asio_dial.h"
 #include "common/net/identity.h"
@@ -69,7 +70,7 @@ struct PeersOptions {
   Duration spin_budget;
 };
 
-class Peers final : public PeerPipe::Owner {
+class Peers final {
  public:
   Peers(boost::asio::io_context& io, PeerEvents& events, const BatchClock& clock,
         const Identity& identity, PeersOptions options);
@@ -81,11 +82,8 @@ class Peers final : public PeerPipe::Owner {
   void connect_to_head(const DialTarget& head, std::optional<HelloToken> token, Announce announce);
   /// This daemon's own ordinal: from now on it takes and makes connections of nodes.
   void set_node(NodeId node);
-  NodeId node() const { return node_; }
   /// What the head says of others, before the node core hears it: addresses, keys, deaths.
   void observe(const HeadToNode& message);
-  /// The head's own table: a member is dead.
-  void forget_member(NodeId member);
   /// The answer to on_joins and on_returns: the member's ordinal, and the first message.
   void welcome(uint64_t session, const Welcome& welcome);
   /// Somebody at the listener, on the peer lane.
@@ -98,16 +96,15 @@ class Peers final : public PeerPipe::Owner {
 
   /// Something was said to or by a peer within the spin budget: an answer may be near.
   bool is_active() const;
-  /// Where others reach this node: as announced, with the host by which the head is reached.
   const TlsContext& client_context() const { return client_context_; }
   /// Where the head is, and what is said to it on another lane; nullopt before it is known.
   std::optional<std::pair<DialTarget, Hello>> head_target(Lane lane) const;
   /// Where a node is, and what is said to it on the bulk lane; nullopt: not known (any more).
   std::optional<std::pair<DialTarget, Hello>> bulk_target(NodeId node) const;
   const ClusterId& cluster() const { return cluster_; }
+  /// Where others reach this node: as announced, with the host by which the head is reached.
   const std::string& own_address() const { return announce_.view.address; }
   std::optional<KeyHash> key_of(NodeId node) const;
-  std::string address_of(NodeId node) const;
 
  private:
   enum class Kind : uint8_t { kHead, kMember, kNode };
@@ -129,17 +126,14 @@ class Peers final : public PeerPipe::Owner {
   void supervise();
 
   // ---- sessions (peers.cc)
-  bool on_frame(PeerPipe& pipe, ByteSpan frame) override;
-  void on_closed(PeerPipe& pipe, const Error& why) override;
-  void on_ack_owed(PeerPipe& pipe) override;
   bool receive(Remote& remote, ByteSpan frame);
+  void on_closed(Remote& remote, const Error& why);
+  void on_ack_owed();
   template <class Message>
   void send(Remote& remote, const Message& message);
   void fail_session(Remote& remote, const Error& why);
   Remote* find(NodeId node);
   Remote* find_member(NodeId member);
-  Remote* find(const PeerPipe& pipe);
-  void drop(Remote& remote);
   void note(Event::Level level, const std::string& name, const Remote& remote,
             const std::string& text);
 
@@ -148,7 +142,6 @@ class Peers final : public PeerPipe::Owner {
   const BatchClock& clock_;
   PeersOptions options_;
   TlsContext client_context_;
-  KeyHash own_key_;
   ClusterId cluster_;  // nil: the head will say
   NodeId node_;
 
@@ -159,6 +152,8 @@ class Peers final : public PeerPipe::Owner {
   std::map<NodeId, std::unique_ptr<Remote>> members_;   // at the head
   std::map<uint64_t, std::unique_ptr<Remote>> comers_;  // at the head: no ordinal yet, by session
   uint64_t next_session_ = 1;
+
+  std::vector<uint8_t> scratch_;  // for messages on their way to a session
 
   boost::asio::steady_timer ack_timer_;
   bool ack_timer_runs_ = false;

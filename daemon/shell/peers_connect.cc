@@ -10,21 +10,12 @@ namespace rayd::shell {
 namespace {
 
 constexpr Duration kDialTimeout = Duration::seconds(5);
-constexpr Duration kFirstBackoff = Duration::millis(50);
-constexpr Duration kMostBackoff = Duration::seconds(2);
 constexpr std::chrono::seconds kSupervision{1};
 /// A connection that carries no answer for so long is made anew; the session goes on.
 constexpr Duration kSilence = Duration::seconds(3);
 
 /// Of sessions between two nodes, which are theirs for as long as both ordinals live.
 constexpr uint64_t kNodeSession = 1;
-
-HelloRefused refusal(HelloRefused::Reason reason, std::string text) {
-  HelloRefused refused;
-  refused.reason = reason;
-  refused.text = std::move(text);
-  return refused;
-}
 
 bool is_final(HelloRefused::Reason reason) {
   switch (reason) {
@@ -48,7 +39,7 @@ void Peers::connect_to_head(const DialTarget& head, std::optional<HelloToken> to
                             Announce announce) {
   token_ = token;
   announce_ = std::move(announce);
-  head_ = std::make_unique<Remote>(io_, Kind::kHead, NodeId{});
+  head_ = std::make_unique<Remote>(*this, Kind::kHead, NodeId{});
   head_->key = head.pinned;
   head_->address = to_string(head.address);
   dial(*head_);
@@ -63,7 +54,7 @@ void Peers::learn(const NodeView& view) {
   if (view.node == node_ || view.node == NodeId{}) return;
   auto& remote = nodes_[view.node];
   if (!remote) {
-    remote = std::make_unique<Remote>(io_, Kind::kNode, view.node);
+    remote = std::make_unique<Remote>(*this, Kind::kNode, view.node);
     remote->begin_session(kNodeSession);
   }
   remote->key = KeyHash{view.identity};
@@ -127,9 +118,7 @@ void Peers::dial(Remote& remote) {
 
 void Peers::dial_later(Remote& remote) {
   remote.dial.reset();
-  remote.backoff = remote.backoff.ns == 0 ? kFirstBackoff
-                                          : std::min(Duration{remote.backoff.ns * 2}, kMostBackoff);
-  remote.retry.expires_after(std::chrono::nanoseconds{remote.backoff.ns});
+  remote.retry.expires_after(remote.backoff.next());
   remote.retry.async_wait([this, &remote](boost::system::error_code error) {
     if (!error) dial(remote);
   });
@@ -143,7 +132,7 @@ void Peers::on_dialled(Remote& remote, DialResult result) {
     return dial_later(remote);
   }
   auto& dialled = std::get<Dialled>(result);
-  remote.backoff = {};
+  remote.backoff.reset();
   if (remote.kind == Kind::kHead) {
     cluster_ = dialled.accepted.cluster;
     if (announce_.view.address.starts_with(':')) {
@@ -178,8 +167,8 @@ Status Peers::attach(Remote& remote, Link link, uint64_t peer_received) {
   if (const Status resumed = remote.session.on_connected(peer_received); !resumed.ok()) {
     return resumed;
   }
-  remote.pipe = std::make_unique<PeerPipe>(attach_link(io_, std::move(link)), remote.session, *this,
-                                           clock_.now());
+  remote.pipe = std::make_unique<PeerPipe>(attach_link(io_, std::move(link)), remote.session,
+                                           remote, clock_.now());
   return {};
 }
 
@@ -221,7 +210,7 @@ void Peers::arrive_at_head(std::unique_ptr<Arrival> arrival) {
   }
   const bool returns = !member || member->session_id != hello.resume.session;
   if (returns) {
-    member = std::make_unique<Remote>(io_, Kind::kMember, hello.node);
+    member = std::make_unique<Remote>(*this, Kind::kMember, hello.node);
     member->key = *key;
     member->begin_session(events_.epoch() << 32 | next_session_++);
   }
@@ -236,7 +225,7 @@ void Peers::join(std::unique_ptr<Arrival> arrival) {
   }
   const uint64_t session = events_.epoch() << 32 | next_session_++;
   auto& comer = comers_[session];
-  comer = std::make_unique<Remote>(io_, Kind::kMember, NodeId{});
+  comer = std::make_unique<Remote>(*this, Kind::kMember, NodeId{});
   comer->key = arrival->key();
   comer->begin_session(session);
   accept(*comer, *arrival);
@@ -297,6 +286,10 @@ void Peers::supervise() {
       remote.session.on_disconnected();
       dial_later(remote);
     };
+    // The dead have been told so while they were connected; they come again as others.
+    std::erase_if(members_, [&](const auto& entry) {
+      return !entry.second->pipe && !events_.member_key(entry.first);
+    });
     if (head_ && is_silent(*head_)) replace(*head_);
     for (auto& [node, remote] : nodes_)
       if (node_ > node && is_silent(*remote) && remote->session.has_unacked()) replace(*remote);

@@ -1,13 +1,21 @@
 // The inside of Peers: one of the other ends.
 #pragma once
 
+#include "daemon/shell/backoff.h"
 #include "daemon/shell/peers.h"
 
 namespace rayd::shell {
 
-struct Peers::Remote {
-  Remote(boost::asio::io_context& io, Kind kind, NodeId node) : kind(kind), node(node), retry(io) {}
+struct Peers::Remote final : PeerPipe::Owner {
+  Remote(Peers& peers, Kind kind, NodeId node)
+      : peers(peers), kind(kind), node(node), retry(peers.io_) {}
 
+  // It may be gone when these return.
+  bool on_frame(ByteSpan frame) override { return peers.receive(*this, frame); }
+  void on_closed(const Error& why) override { peers.on_closed(*this, why); }
+  void on_ack_owed() override { peers.on_ack_owed(); }
+
+  Peers& peers;
   Kind kind;
   NodeId node;  // kHead: 0; kMember: 0 until it is welcome
   KeyHash key;
@@ -29,7 +37,7 @@ struct Peers::Remote {
   std::unique_ptr<PeerPipe> pipe;  // after the session it carries
   std::unique_ptr<AsioDial> dial;
   boost::asio::steady_timer retry;
-  Duration backoff;
+  Backoff backoff;
   bool announced = false;  // kMember: its first words came
 };
 

@@ -2,7 +2,6 @@
 
 #include <capnp/rpc-twoparty.h>
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
@@ -11,13 +10,12 @@
 #include "common/net/asio_socket.h"
 #include "common/net/message_stream.h"
 #include "common/net/rpc_errors.h"
+#include "daemon/shell/backoff.h"
 
 namespace rayd::shell {
 namespace {
 
 constexpr Duration kHeadDialTimeout = Duration::seconds(5);
-constexpr std::chrono::milliseconds kFirstPause{50};
-constexpr std::chrono::milliseconds kMostPause{2000};
 
 FrameLimits limits() {
   FrameLimits limits;
@@ -80,7 +78,7 @@ class HeadLine::State {
     dial_.reset();
     auto* dialled = std::get_if<Dialled>(&result);
     if (dialled == nullptr) return dial_later();
-    pause_ = {};
+    backoff_.reset();
     connection_ = std::make_unique<Connection>(attach_link(io_, std::move(dialled->link)));
     daemon_ = connection_->bootstrap();
     // The task ends with the connection, and is dropped by the handler that drops both.
@@ -103,8 +101,7 @@ class HeadLine::State {
   }
 
   void dial_later() {
-    pause_ = pause_.count() == 0 ? kFirstPause : std::min(pause_ * 2, kMostPause);
-    retry_.expires_after(pause_);
+    retry_.expires_after(backoff_.next());
     retry_.async_wait([this](boost::system::error_code error) {
       if (!error) dial();
     });
@@ -115,7 +112,7 @@ class HeadLine::State {
   Target target_;
   std::function<void(capnp::Capability::Client)> on_connected_;
   boost::asio::steady_timer retry_;
-  std::chrono::milliseconds pause_{0};
+  Backoff backoff_;
   std::unique_ptr<AsioDial> dial_;
   std::unique_ptr<Connection> connection_;
   std::optional<capnp::Capability::Client> daemon_;
