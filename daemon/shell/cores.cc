@@ -121,7 +121,7 @@ void Cores::on_committed(uint64_t number) {
   work_off();
 }
 
-std::optional<Time> Cores::tick() {
+void Cores::tick() {
   const Time now = clock_.now();
   const auto head_due = head_ ? head_->next_deadline() : std::nullopt;
   if (head_due && *head_due <= now) feed(HeadInput{HeadTick{}});
@@ -129,6 +129,9 @@ std::optional<Time> Cores::tick() {
     const auto node_due = node_->next_deadline();
     if (node_due && *node_due <= now) feed(NodeInput{Tick{}});
   }
+}
+
+std::optional<Time> Cores::next_deadline() const {
   std::optional<Time> next = head_ ? head_->next_deadline() : std::nullopt;
   if (node_) {
     const auto node_next = node_->next_deadline();

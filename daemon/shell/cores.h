@@ -54,8 +54,9 @@ class Cores {
   void feed(HeadInput&& input);
   void on_committed(uint64_t number);
 
-  /// Ticks what is due, and says when the next tick is.
-  std::optional<Time> tick();
+  /// Ticks what is due.
+  void tick();
+  std::optional<Time> next_deadline() const;
   /// True once the node has its ordinal.
   bool has_joined() const { return node_ != nullptr; }
   NodeId node_id() const { return node_id_; }

@@ -2,7 +2,6 @@
 #include "daemon/shell/daemon.h"
 
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "common/base/process_memory.h"
 #include "common/base/process_tree.h"
 #include "common/config/environment.h"
+#include "common/net/crypto.h"
 #include "daemon/shell/daemon_core.h"
 #include "daemon/shell/daemon_log.h"
 #include "daemon/shell/rpc_front.h"
@@ -27,9 +27,7 @@ std::optional<HeadOptions> head_options(const DaemonOptions& daemon) {
   if (daemon.role != DaemonRole::kHead) return std::nullopt;
   const Config& config = daemon.config;
   HeadOptions options;
-  if (getrandom(options.cluster.bytes.data(), options.cluster.bytes.size(), 0) < 0) {
-    throw std::runtime_error{"the system has no random numbers"};
-  }
+  fill_with_chance(options.cluster.bytes);
   options.suspect_after = Duration::millis(config.suspect_after_ms);
   options.dead_after = Duration::millis(config.lease_wait_ms);
   options.cancel_grace = Duration::millis(config.cancel_grace_ms);
@@ -168,14 +166,13 @@ int DaemonCore::run() {
   while (!stopping_) {
     const bool any = drain();
     io_.poll();
-    const std::optional<Time> due = cores_.tick();
     hot_.ring();
     if (options_.ready_fd >= 0 && serves()) say_ready("ready");
     if (any || stopping_) continue;  // asked to stop just now, nothing else would end the sleep
     if (hot_.is_active() || (network_ && network_->peers().is_active())) {
       sched_yield();
     } else {
-      sleep_until(due);
+      sleep_until(cores_.next_deadline());
     }
   }
   shut_down();
