@@ -123,6 +123,19 @@ void DaemonCore::cancel_job(JobId job, CancelJob::Force force, Callback<JobId> d
   feed(HeadInput{CancelJob{request, job, unix_ms_now(), force}});
 }
 
+template <class T>
+uint64_t DaemonCore::request(T value, Callback<T> done) {
+  const uint64_t number = next_request_++;
+  requests_[number] = [value = std::move(value), done = std::move(done)](Result<JobId> reply) {
+    if (reply) {
+      done(value);
+    } else {
+      done(reply.error());
+    }
+  };
+  return number;
+}
+
 std::optional<JobId> DaemonCore::root_job_of(ClientId worker) const {
   const auto known = workers_.find(worker);
   return known == workers_.end() ? std::nullopt : known->second.root;
@@ -154,27 +167,12 @@ void DaemonCore::add_module(const std::string& name, const std::string& path,
 }
 
 void DaemonCore::put_module(ModuleRow row, Callback<ModuleRow> done) {
-  const uint64_t request = next_request_++;
-  requests_[request] = [row, done = std::move(done)](Result<JobId> reply) {
-    if (reply) {
-      done(row);
-    } else {
-      done(reply.error());
-    }
-  };
-  feed(HeadInput{PutModule{request, std::move(row)}});
+  const uint64_t number = request(row, std::move(done));
+  feed(HeadInput{PutModule{number, std::move(row)}});
 }
 
 void DaemonCore::remove_module(const std::string& name, Callback<std::string> done) {
-  const uint64_t request = next_request_++;
-  requests_[request] = [name, done = std::move(done)](Result<JobId> reply) {
-    if (reply) {
-      done(name);
-    } else {
-      done(reply.error());
-    }
-  };
-  feed(HeadInput{RemoveModule{request, name}});
+  feed(HeadInput{RemoveModule{request(name, std::move(done)), name}});
 }
 
 void DaemonCore::create_token(TokenRole role, const std::string& label, int64_t lifetime_ms,
@@ -192,15 +190,7 @@ void DaemonCore::create_token(TokenRole role, const std::string& label, int64_t 
   row.label = label;
   row.created_unix_ms = unix_ms_now();
   row.expires_unix_ms = lifetime_ms == 0 ? 0 : row.created_unix_ms + lifetime_ms;
-  const uint64_t request = next_request_++;
-  requests_[request] = [word = to_text(token), done = std::move(done)](Result<JobId> reply) {
-    if (reply) {
-      done(word);
-    } else {
-      done(reply.error());
-    }
-  };
-  feed(HeadInput{PutToken{request, std::move(row)}});
+  feed(HeadInput{PutToken{request(to_text(token), std::move(done)), std::move(row)}});
 }
 
 void DaemonCore::revoke_token(const std::string& id, Callback<std::string> done) {
@@ -210,15 +200,7 @@ void DaemonCore::revoke_token(const std::string& id, Callback<std::string> done)
   if (found == tokens.end()) {
     return done(Error{ErrorCode::kNotFound, "there is no token " + id + "; rayctl token list"});
   }
-  const uint64_t request = next_request_++;
-  requests_[request] = [id, done = std::move(done)](Result<JobId> reply) {
-    if (reply) {
-      done(id);
-    } else {
-      done(reply.error());
-    }
-  };
-  feed(HeadInput{RevokeToken{request, found->token, unix_ms_now()}});
+  feed(HeadInput{RevokeToken{request(id, std::move(done)), found->token, unix_ms_now()}});
 }
 
 void DaemonCore::stop(StopWorker::How) {

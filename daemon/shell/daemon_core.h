@@ -149,6 +149,9 @@ class DaemonCore final : public Control,
   std::optional<HelloRefused> judge_bulk(const Arrival& arrival) const;
   void learn(const HeadToNode& message);
   void open_network();
+  /// A request to the head, whose reply only says whether it was done: `done` gets `value` then.
+  template <class T>
+  uint64_t request(T value, Callback<T> done);
   void join();
   std::variant<RpcPeer, HelloRefused> judge(const Arrival& arrival);
   void on_welcome(const Welcome& welcome);
