@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/schema/hello.capnp.h"
+#include "common/wire/flat_message.h"
 #include "common/wire/values.h"
 
 namespace rayd::wire {
@@ -79,10 +80,9 @@ Bytes encode_message(Fill fill) {
   capnp::MallocMessageBuilder builder(kMaxHelloBytes / sizeof(capnp::word),
                                       capnp::AllocationStrategy::FIXED_SIZE);
   fill(builder.initRoot<Root>());
-  const auto words = capnp::messageToFlatArray(builder);
-  const auto bytes = words.asBytes();
+  Bytes bytes = to_bytes(builder);
   RAY_CHECK(bytes.size() <= kMaxHelloBytes && builder.getSegmentsForOutput().size() == 1);
-  return Bytes::copy(ByteSpan{bytes.begin(), bytes.size()});
+  return bytes;
 }
 
 template <class Root, class Read>

@@ -1,10 +1,6 @@
 #include "common/wire/job_wire.h"
 
-#include <capnp/message.h>
-#include <capnp/serialize.h>
-
-#include <algorithm>
-
+#include "common/wire/flat_message.h"
 #include "common/wire/job_parameters.h"
 #include "common/wire/values.h"
 
@@ -40,23 +36,13 @@ Bytes encode_job_parameters(const std::vector<JobParameter>& parameters) {
   write_parameters(builder.initRoot<schema::JobParameters>().initParameters(
                        static_cast<unsigned>(parameters.size())),
                    parameters);
-  const auto words = capnp::messageToFlatArray(builder);
-  const auto bytes = words.asBytes();
-  return Bytes::copy(ByteSpan{bytes.begin(), bytes.size()});
+  return to_bytes(builder);
 }
 
 Result<std::vector<JobParameter>> decode_job_parameters(ByteSpan bytes) {
-  std::vector<capnp::word> words((bytes.size() + sizeof(capnp::word) - 1) / sizeof(capnp::word));
-  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<uint8_t*>(words.data()));
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = words.size() * 2 + 64;
-  options.nestingLimit = 16;
-  try {
-    capnp::FlatArrayMessageReader reader{{words.data(), words.size()}, options};
-    return read_parameters(reader.getRoot<schema::JobParameters>().getParameters());
-  } catch (const kj::Exception& exception) {
-    return Error{ErrorCode::kCorrupt, exception.getDescription().cStr()};
-  }
+  return read_flat_message<schema::JobParameters>(bytes, [](schema::JobParameters::Reader reader) {
+    return read_parameters(reader.getParameters());
+  });
 }
 
 }  // namespace rayd::wire

@@ -1,12 +1,7 @@
 #include "common/wire/journal_wire.h"
 
-#include <capnp/message.h>
-#include <capnp/serialize.h>
-#include <kj/exception.h>
-
-#include <algorithm>
-
 #include "common/schema/journal.capnp.h"
+#include "common/wire/flat_message.h"
 #include "common/wire/peer_values.h"
 
 namespace rayd::wire {
@@ -90,29 +85,9 @@ Result<Bytes> encode(const Row& row) {
   try {
     capnp::MallocMessageBuilder builder;
     fill(builder.initRoot<Root>(), row);
-    const auto words = capnp::messageToFlatArray(builder);
-    const auto bytes = words.asBytes();
-    return Bytes::copy(ByteSpan{bytes.begin(), bytes.size()});
+    return to_bytes(builder);
   } catch (const Malformed& malformed) {
     return Error{ErrorCode::kInvalidArgument, malformed.what};
-  }
-}
-
-template <class Root, class Read>
-auto decode(ByteSpan bytes, const Read& read)
-    -> Result<decltype(read(std::declval<typename Root::Reader>()))> {
-  std::vector<capnp::word> words((bytes.size() + sizeof(capnp::word) - 1) / sizeof(capnp::word));
-  std::copy(bytes.begin(), bytes.end(), reinterpret_cast<uint8_t*>(words.data()));
-  capnp::ReaderOptions options;
-  options.traversalLimitInWords = words.size() * 2 + 64;
-  options.nestingLimit = 16;
-  try {
-    capnp::FlatArrayMessageReader reader{{words.data(), words.size()}, options};
-    return read(reader.getRoot<Root>());
-  } catch (const Malformed& malformed) {
-    return Error{ErrorCode::kCorrupt, malformed.what};
-  } catch (const kj::Exception& exception) {
-    return Error{ErrorCode::kCorrupt, exception.getDescription().cStr()};
   }
 }
 
@@ -122,10 +97,10 @@ Result<Bytes> encode_job_row(const JobRow& row) { return encode<schema::JobRow>(
 Result<Bytes> encode_actor_row(const ActorRow& row) { return encode<schema::ActorRow>(row); }
 
 Result<JobRow> decode_job_row(ByteSpan bytes) {
-  return decode<schema::JobRow>(bytes, read_job_row);
+  return read_flat_message<schema::JobRow>(bytes, read_job_row);
 }
 Result<ActorRow> decode_actor_row(ByteSpan bytes) {
-  return decode<schema::ActorRow>(bytes, read_actor_row);
+  return read_flat_message<schema::ActorRow>(bytes, read_actor_row);
 }
 
 }  // namespace rayd::wire

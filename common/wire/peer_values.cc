@@ -37,47 +37,21 @@ std::vector<ObjectId> read_objects(capnp::List<schema::Id>::Reader list) {
 }
 
 void write(schema::PeerValue::Builder builder, const Value& value) {
-  builder.setTag(value.tag);
-  builder.setSize(value.size);
-  switch (value.kind) {
-    case Value::Kind::kNone: builder.setNone(); break;
-    case Value::Kind::kInline: builder.setInline(data_of(value.bytes.span())); break;
-    case Value::Kind::kStored: {
-      auto nodes = builder.initStored(checked_count(value.nodes.size()));
-      for (unsigned i = 0; i < nodes.size(); ++i) nodes.set(i, value.nodes[i].value);
-      break;
-    }
-    case Value::Kind::kError: write(builder.initError(), *value.error); break;
-  }
+  write_value(builder, value, [&] {
+    auto nodes = builder.initStored(checked_count(value.nodes.size()));
+    for (unsigned i = 0; i < nodes.size(); ++i) nodes.set(i, value.nodes[i].value);
+  });
   if (!value.contains.empty()) {
     write_ids(builder.initContains(checked_count(value.contains.size())), value.contains);
   }
 }
 
 Value read_peer_value(schema::PeerValue::Reader reader) {
-  Value value;
-  value.tag = reader.getTag();
-  value.size = reader.getSize();
-  switch (reader.which()) {
-    case schema::PeerValue::NONE: break;
-    case schema::PeerValue::INLINE:
-      value.kind = Value::Kind::kInline;
-      value.bytes = Bytes::copy(bytes_of(reader.getInline()));
-      value.size = value.bytes.size();
-      break;
-    case schema::PeerValue::STORED: {
-      value.kind = Value::Kind::kStored;
-      const auto nodes = checked(reader.getStored());
-      value.nodes.reserve(nodes.size());
-      for (const uint32_t node : nodes) value.nodes.push_back(NodeId{node});
-      break;
-    }
-    case schema::PeerValue::ERROR:
-      value.kind = Value::Kind::kError;
-      value.error = read_error(reader.getError());
-      break;
-    default: throw Malformed{"a value of unknown kind"};
-  }
+  Value value = read_value<schema::PeerValue>(reader, [&](Value& read) {
+    const auto nodes = checked(reader.getStored());
+    read.nodes.reserve(nodes.size());
+    for (const uint32_t node : nodes) read.nodes.push_back(NodeId{node});
+  });
   if (reader.hasContains()) value.contains = read_objects(reader.getContains());
   return value;
 }

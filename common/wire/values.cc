@@ -70,49 +70,23 @@ std::vector<ObjectId> read_object_ids(capnp::List<schema::Id>::Reader reader) {
 }
 
 void write(schema::Value::Builder builder, const Value& value) {
-  builder.setTag(value.tag);
-  builder.setSize(value.size);
-  switch (value.kind) {
-    case Value::Kind::kNone: builder.setNone(); break;
-    case Value::Kind::kInline: builder.setInline(data_of(value.bytes.span())); break;
-    case Value::Kind::kStored: {
-      auto stored = builder.initStored();
-      stored.setSegment(value.extent.segment);
-      stored.setOffset(value.extent.offset);
-      stored.setLength(value.extent.length);
-      break;
-    }
-    case Value::Kind::kError: write(builder.initError(), *value.error); break;
-  }
+  write_value(builder, value, [&] {
+    auto stored = builder.initStored();
+    stored.setSegment(value.extent.segment);
+    stored.setOffset(value.extent.offset);
+    stored.setLength(value.extent.length);
+  });
   if (!value.contains.empty()) {
     write_ids(builder.initContains(static_cast<unsigned>(value.contains.size())), value.contains);
   }
 }
 
 Value read_value(schema::Value::Reader reader) {
-  Value value;
-  value.tag = reader.getTag();
-  value.size = reader.getSize();
-  switch (reader.which()) {
-    case schema::Value::NONE: break;
-    case schema::Value::INLINE:
-      value.kind = Value::Kind::kInline;
-      value.bytes = Bytes::copy(bytes_of(reader.getInline()));
-      value.size = value.bytes.size();
-      break;
-    case schema::Value::STORED: {
-      const auto stored = reader.getStored();
-      value.kind = Value::Kind::kStored;
-      value.extent = {stored.getSegment(), stored.getOffset(), stored.getLength()};
-      if (value.extent.length == 0) throw Malformed{"a stored value of length 0"};
-      break;
-    }
-    case schema::Value::ERROR:
-      value.kind = Value::Kind::kError;
-      value.error = read_error(reader.getError());
-      break;
-    default: throw Malformed{"a value of unknown kind"};
-  }
+  Value value = read_value<schema::Value>(reader, [&](Value& read) {
+    const auto stored = reader.getStored();
+    read.extent = {stored.getSegment(), stored.getOffset(), stored.getLength()};
+    if (read.extent.length == 0) throw Malformed{"a stored value of length 0"};
+  });
   if (reader.hasContains()) value.contains = read_object_ids(reader.getContains());
   return value;
 }

@@ -46,6 +46,45 @@ ErrorRef read_error(schema::Error::Reader reader);
 void write(schema::Value::Builder builder, const Value& value);
 Value read_value(schema::Value::Reader reader);
 
+/// What the lanes' values have in common; `stored` writes or reads the other alternative.
+template <class Builder, class WriteStored>
+void write_value(Builder builder, const Value& value, const WriteStored& stored) {
+  builder.setTag(value.tag);
+  builder.setSize(value.size);
+  switch (value.kind) {
+    case Value::Kind::kNone: builder.setNone(); break;
+    case Value::Kind::kInline:
+      builder.setInline({value.bytes.span().data(), value.bytes.size()});
+      break;
+    case Value::Kind::kStored: stored(); break;
+    case Value::Kind::kError: write(builder.initError(), *value.error); break;
+  }
+}
+template <class Schema, class ReadStored>
+Value read_value(typename Schema::Reader reader, const ReadStored& stored) {
+  Value value;
+  value.tag = reader.getTag();
+  value.size = reader.getSize();
+  switch (reader.which()) {
+    case Schema::NONE: break;
+    case Schema::INLINE:
+      value.kind = Value::Kind::kInline;
+      value.bytes = Bytes::copy(ByteSpan{reader.getInline().begin(), reader.getInline().size()});
+      value.size = value.bytes.size();
+      break;
+    case Schema::STORED:
+      value.kind = Value::Kind::kStored;
+      stored(value);
+      break;
+    case Schema::ERROR:
+      value.kind = Value::Kind::kError;
+      value.error = read_error(reader.getError());
+      break;
+    default: throw Malformed{"a value of unknown kind"};
+  }
+  return value;
+}
+
 /// Sums of what many ask for stay within 64 bits.
 inline constexpr int64_t kMaxQuantity = int64_t{1} << 56;
 
