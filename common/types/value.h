@@ -43,6 +43,14 @@ struct ErrorInfo {
 };
 using ErrorRef = std::shared_ptr<const ErrorInfo>;
 
+/// Not const: whoever makes it may say more.
+inline std::shared_ptr<ErrorInfo> make_error(ErrorCode code, std::string message) {
+  auto error = std::make_shared<ErrorInfo>();
+  error->code = code;
+  error->message = std::move(message);
+  return error;
+}
+
 /// An object's value as one node knows it.
 struct Value {
   enum class Kind : uint8_t {

@@ -28,11 +28,4 @@ struct HeadParts {
   Jobs& jobs;
 };
 
-inline ErrorRef make_error(ErrorCode code, std::string message) {
-  auto error = std::make_shared<ErrorInfo>();
-  error->code = code;
-  error->message = std::move(message);
-  return error;
-}
-
 }  // namespace rayd::head

@@ -8,17 +8,6 @@
 #include "daemon/node/objects.h"
 
 namespace rayd::node {
-namespace {
-
-ErrorRef cause_of(std::string message) {
-  auto cause = std::make_shared<ErrorInfo>();
-  cause->code = ErrorCode::kCancelled;
-  cause->message = std::move(message);
-  return cause;
-}
-
-}  // namespace
-
 // ---- which actors are known ---------------------------------------------------------------------
 
 ActorCalls::Actor& ActorCalls::know(NodeContext& context, ActorId id) {
@@ -29,7 +18,7 @@ ActorCalls::Actor& ActorCalls::know(NodeContext& context, ActorId id) {
   if (is_own_node(id.node())) {
     // Of its own actors a node forgets only the dead.
     actor.state = Actor::State::kDead;
-    actor.cause = cause_of("it ended before");
+    actor.cause = make_error(ErrorCode::kCancelled, "it ended before");
   } else {
     context.out.emplace_back(ToHead{Subscribe{id}});
   }
@@ -106,9 +95,7 @@ void ActorCalls::on_last_handle(NodeContext& context, ActorId id) {
 // Nobody can name it any more: if it lives it dies, and the head may forget it.
 void ActorCalls::release_row(NodeContext& context, Actor& actor) {
   if (std::exchange(actor.is_released, true)) return;
-  auto cause = std::make_shared<ErrorInfo>();
-  cause->code = ErrorCode::kActorDied;
-  cause->message = "its last handle is gone";
+  auto cause = make_error(ErrorCode::kActorDied, "its last handle is gone");
   cause->actor = actor.id;
   ask(context, KillActorRow{next_operation(), actor.id, KillActor::NoRestart::kYes, cause});
 }
@@ -234,7 +221,7 @@ bool ActorCalls::owns(TaskId task) const {
 }
 
 void ActorCalls::on_cancel(NodeContext& context, ClientId, const Cancel& message) {
-  static const ErrorRef kAsked = cause_of("Cancel was called");
+  static const ErrorRef kAsked = make_error(ErrorCode::kCancelled, "Cancel was called");
   if (Call* call = calls_.find(message.task)) cancel(context, *call, kAsked, message.recursive);
 }
 
@@ -271,7 +258,7 @@ void ActorCalls::on_job_ended(NodeContext& context, JobId job) {
   calls_.for_each([&](TaskId id, const Call& call) {
     if (call.job == job) calls.push_back(id);
   });
-  const ErrorRef cause = cause_of(to_string(job) + " has ended");
+  const ErrorRef cause = make_error(ErrorCode::kCancelled, to_string(job) + " has ended");
   for (const TaskId id : calls)
     if (Call* call = calls_.find(id)) cancel(context, *call, cause, Cancel::Recursive::kYes);
   std::vector<ActorId> unborn;
@@ -288,9 +275,7 @@ void ActorCalls::on_job_ended(NodeContext& context, JobId job) {
 
 ErrorRef ActorCalls::call_error(const Call& call, ErrorCode code, std::string message) const {
   const Actor& actor = *call.caller->actor;
-  auto error = std::make_shared<ErrorInfo>();
-  error->code = code;
-  error->message = std::move(message);
+  auto error = make_error(code, std::move(message));
   error->function = call.call->function.name;
   error->task = call.id;
   error->actor = actor.id;

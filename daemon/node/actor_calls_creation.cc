@@ -15,9 +15,7 @@ Waiter creation_of(ActorId actor) {
 }
 
 ErrorRef actor_error(ActorId actor, std::string message) {
-  auto error = std::make_shared<ErrorInfo>();
-  error->code = ErrorCode::kActorDied;
-  error->message = std::move(message);
+  auto error = make_error(ErrorCode::kActorDied, std::move(message));
   error->actor = actor;
   return error;
 }

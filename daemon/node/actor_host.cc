@@ -52,9 +52,7 @@ std::string ActorHost::label(const Instance& instance) {
 }
 
 ErrorRef ActorHost::error_about(const Instance& instance, std::string message) const {
-  auto error = std::make_shared<ErrorInfo>();
-  error->code = ErrorCode::kActorDied;
-  error->message = std::move(message);
+  auto error = make_error(ErrorCode::kActorDied, std::move(message));
   error->function = instance.creation->function.name;
   error->actor = instance.actor;
   error->node = parts_.options.node;

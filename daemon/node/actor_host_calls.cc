@@ -12,17 +12,6 @@
 #include "daemon/node/workers.h"
 
 namespace rayd::node {
-namespace {
-
-ErrorRef cancelled(const std::string& why) {
-  auto error = std::make_shared<ErrorInfo>();
-  error->code = ErrorCode::kCancelled;
-  error->message = why;
-  return error;
-}
-
-}  // namespace
-
 // ---- into the ring ------------------------------------------------------------------------------
 
 size_t ActorHost::depth(const Instance& instance) const {
@@ -118,8 +107,8 @@ ErrorRef ActorHost::complete_error(const Instance& instance, const Slot& slot,
 }
 
 ErrorRef ActorHost::not_begun_error(const Instance& instance, const Slot& slot) const {
-  auto error = std::make_shared<ErrorInfo>(
-      *complete_error(instance, slot, *cancelled("it was cancelled before it began")));
+  auto error = std::make_shared<ErrorInfo>(*complete_error(
+      instance, slot, *make_error(ErrorCode::kCancelled, "it was cancelled before it began")));
   error->may_have_executed = ErrorInfo::MayHaveExecuted::kNo;
   return error;
 }
@@ -184,8 +173,9 @@ void ActorHost::cancel_what_it_submitted(NodeContext& context, const Instance& i
   if (instance.slots.empty() || instance.creation->actor.max_concurrency != 1) return;
   const Slot& slot = instance.slots.front();
   if (slot.state == Slot::State::kStarted && slot.cancels_children == Cancel::Recursive::kYes)
-    parts_.tasks.cancel_children(context, instance.worker, Cancel::Force::kNo,
-                                 cancelled("the call that submitted it was cancelled"));
+    parts_.tasks.cancel_children(
+        context, instance.worker, Cancel::Force::kNo,
+        make_error(ErrorCode::kCancelled, "the call that submitted it was cancelled"));
 }
 
 bool ActorHost::on_slot_revoked(NodeContext& context, const SlotRevoked& message) {

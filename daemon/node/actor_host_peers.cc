@@ -97,10 +97,8 @@ void ActorHost::on_peer(NodeContext& context, NodeId, CancelCall&& message) {
     Waiting waiting = std::move(*it);
     caller->line.erase(it);
     forget_waits(waiting);
-    auto error = std::make_shared<ErrorInfo>();
-    error->code = ErrorCode::kCancelled;
-    error->message = "it was cancelled";
-    reply(context, *instance, message.caller, message.n, waiting.message.task, {}, error);
+    reply(context, *instance, message.caller, message.n, waiting.message.task, {},
+          make_error(ErrorCode::kCancelled, "it was cancelled"));
     drop_all(context, waiting.message.transfer.references);
     return advance(context, *instance, *caller);
   }

@@ -11,12 +11,8 @@ namespace rayd::node {
 namespace {
 
 ErrorRef parent_was_cancelled() {
-  static const ErrorRef kError = [] {
-    auto error = std::make_shared<ErrorInfo>();
-    error->code = ErrorCode::kCancelled;
-    error->message = "the task that submitted it was cancelled";
-    return error;
-  }();
+  static const ErrorRef kError =
+      make_error(ErrorCode::kCancelled, "the task that submitted it was cancelled");
   return kError;
 }
 

@@ -4,13 +4,20 @@
 
 namespace rayd::node {
 
+NodeView view_of(const NodeOptions& options) {
+  NodeView view;
+  view.node = options.node;
+  view.name = options.name;
+  view.address = options.address;
+  view.identity = options.identity;
+  view.labels = options.labels;
+  view.total = options.total;
+  return view;
+}
+
 Announce first_words(const NodeOptions& options) {
   Announce announce;
-  announce.view.name = options.name;
-  announce.view.address = options.address;
-  announce.view.identity = options.identity;
-  announce.view.labels = options.labels;
-  announce.view.total = options.total;
+  announce.view = view_of(options);
   return announce;
 }
 
@@ -122,9 +129,7 @@ void NodeCore::State::on(NodeContext& context, ClientGone&& input) {
 
 // What a client leaves behind. Its unfinished calls come first, for they hold what it held.
 void NodeCore::State::end_client(NodeContext& context, ClientId client) {
-  auto cause = std::make_shared<ErrorInfo>();
-  cause->code = ErrorCode::kCancelled;
-  cause->message = to_string(client) + ", which called it, is gone";
+  auto cause = make_error(ErrorCode::kCancelled, to_string(client) + ", which called it, is gone");
   cause->node = options.node;
   tasks.on_client_gone(context, client, cause);
   actor_calls.on_client_gone(context, client);

@@ -13,6 +13,8 @@
 
 namespace rayd::node {
 
+/// What a node is, before anything runs on it.
+NodeView view_of(const NodeOptions& options);
 /// What a node without an ordinal says to the head: who it is and what it has.
 Announce first_words(const NodeOptions& options);
 

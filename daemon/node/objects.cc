@@ -39,9 +39,7 @@ ForeignObject& Objects::foreign_record(ObjectId object) {
 }
 
 ErrorRef Objects::error_about(ObjectId object, ErrorCode code, std::string message) const {
-  auto error = std::make_shared<ErrorInfo>();
-  error->code = code;
-  error->message = std::move(message);
+  auto error = make_error(code, std::move(message));
   error->task = object.task();
   error->node = parts_.options.node;
   return error;

@@ -6,19 +6,8 @@
 #include "daemon/node/tasks.h"
 
 namespace rayd::node {
-namespace {
-
-ErrorRef cause_of(std::string message) {
-  auto cause = std::make_shared<ErrorInfo>();
-  cause->code = ErrorCode::kCancelled;
-  cause->message = std::move(message);
-  return cause;
-}
-
-}  // namespace
-
 void Tasks::on_cancel(NodeContext& context, ClientId, const Cancel& message) {
-  static const ErrorRef kAsked = cause_of("Cancel was called");
+  static const ErrorRef kAsked = make_error(ErrorCode::kCancelled, "Cancel was called");
   cancel(context, message.task, message.force, message.recursive, kAsked);
 }
 
@@ -105,7 +94,7 @@ void Tasks::on_job_ended(NodeContext& context, JobId job) {
   // Whatever outlives the job lives on without lineage.
   for (const TaskId id : lineage)
     if (tasks_.find(id) != nullptr) erase(id);
-  const ErrorRef cause = cause_of(to_string(job) + " has ended");
+  const ErrorRef cause = make_error(ErrorCode::kCancelled, to_string(job) + " has ended");
   for (const TaskId id : running)
     cancel(context, id, Cancel::Force::kYes, Cancel::Recursive::kYes, cause);
 }

@@ -6,6 +6,7 @@
 #include "daemon/node/actor_host.h"
 #include "daemon/node/assignments.h"
 #include "daemon/node/clients.h"
+#include "daemon/node/node_core.h"
 #include "daemon/node/tasks.h"
 
 namespace rayd::node {
@@ -151,13 +152,8 @@ const std::string& Workers::name_space_of(ClientId id) const {
 }
 
 NodeView Workers::view() const {
-  NodeView view;
-  view.node = parts_.options.node;
+  NodeView view = view_of(parts_.options);
   view.version = ledger_.version();
-  view.name = parts_.options.name;
-  view.address = parts_.options.address;
-  view.identity = parts_.options.identity;
-  view.labels = parts_.options.labels;
   view.total = ledger_.total();
   view.used = ledger_.granted();
   view.lent.cpu = ledger_.lent_cpu();

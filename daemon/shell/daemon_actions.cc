@@ -124,10 +124,7 @@ void DaemonCore::fetch_result(const FetchResult& order) {
     if (bytes) {
       fetched.text = std::move(*bytes);
     } else {
-      auto error = std::make_shared<ErrorInfo>();
-      error->code = bytes.error().code;
-      error->message = "the job's result: " + bytes.error().message;
-      fetched.error = std::move(error);
+      fetched.error = make_error(bytes.error().code, "the job's result: " + bytes.error().message);
     }
     feed(HeadInput{std::move(fetched)});
   };

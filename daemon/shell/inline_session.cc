@@ -54,10 +54,7 @@ void InlineSession::deliver(ClientAnswer&& answer) {
       ready->value.bytes = *bytes;
       ready->value.extent = {};
     } else {
-      auto error = std::make_shared<ErrorInfo>();
-      error->code = bytes.error().code;
-      error->message = bytes.error().message;
-      ready->value = Value::of_error(std::move(error));
+      ready->value = Value::of_error(make_error(bytes.error().code, bytes.error().message));
     }
   }
   answers_.push_back(std::move(answer));
