@@ -37,6 +37,8 @@ struct Hello {
     control @0;
     peer @1;
     bulk @2;
+    probe @3;
+    # From the head to a machine that joins: does this address lead there? Accepted and closed.
   }
   credentials :union {
     identity @3 :Void;
@@ -58,6 +60,9 @@ struct Hello {
   plainBulk @9 :Bool;
   # On the bulk lane: the speaker's site does not encrypt bulk data. If the answer agrees, TLS ends
   # with the answer and the same connection goes on in the clear.
+  reachedAt @11 :Text;
+  # With a join: HOST:PORT where others reach the speaker, ":PORT" where that is the host it comes
+  # from. The head tries it before it answers. Empty: the speaker listens to nobody. 280 bytes.
 }
 
 struct HelloAnswer {
@@ -99,5 +104,7 @@ struct HelloAnswer {
     notHere @6;
     busy @7;
     # Later: back off.
+    unreachable @8;
+    # The head cannot connect to the address that the asker gave.
   }
 }

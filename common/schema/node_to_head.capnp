@@ -190,6 +190,12 @@ struct SettledReport {
   m @0 :UInt64;
 }
 
+struct Leave {
+  # The last words of a daemon that ends in order: its workers and clients are gone. The head
+  # declares it dead at once, as if its lease had run out, and tells it so. Twice: it is dead by
+  # then.
+}
+
 struct NodeToHead {
   union {
     announce @0 :Announce;
@@ -209,5 +215,6 @@ struct NodeToHead {
     settledReport @14 :SettledReport;
     peer @15 :P.PeerMessage;
     # The head as a peer: the owner of the roots of jobs.
+    leave @16 :Leave;
   }
 }

@@ -138,11 +138,13 @@ struct DriverGone {
 struct SettledReport {
   uint64_t m = 0;
 };
+/// The daemon ends in order; its workers and clients are gone.
+struct Leave {};
 
 using NodeToHead =
     std::variant<Announce, RenewLease, ViewChanged, CreateActorRow, AbandonActor, ActorUp,
                  ActorDown, StartRefused, KillActorRow, Subscribe, Unsubscribe, FindActor,
-                 DriverConnected, DriverGone, SettledReport, PeerMessage>;
+                 DriverConnected, DriverGone, SettledReport, Leave, PeerMessage>;
 
 // ---- head → node --------------------------------------------------------------------------------
 

@@ -36,8 +36,8 @@ inline std::string to_string(ProtocolRange range) {
   return std::to_string(range.min) + " to " + std::to_string(range.max);
 }
 
-enum class Lane : uint8_t { kControl = 0, kPeer = 1, kBulk = 2 };
-inline constexpr uint8_t kLanes = 3;
+enum class Lane : uint8_t { kControl = 0, kPeer = 1, kBulk = 2, kProbe = 3 };
+inline constexpr uint8_t kLanes = 4;
 
 struct HelloToken {
   TokenId id;
@@ -65,6 +65,7 @@ struct Hello {
   NodeId to;                        // whom it wants there; 0: the head
   SessionPoint resume;
   PlainBulk plain_bulk = PlainBulk::kNo;
+  std::string reached_at;  // a machine that joins: its address, as in NodeView
   auto operator<=>(const Hello&) const = default;
 };
 
@@ -91,6 +92,7 @@ struct HelloRefused {
     kOtherCluster = 5,  // these are members of another cluster
     kNotHere = 6,       // this machine does not serve that (not the head, no such session)
     kBusy = 7,          // later
+    kUnreachable = 8,   // others cannot connect to the address that it gave
   };
   Reason reason = Reason::kUnknown;
   std::string text;  // for people: what is wrong and what to do
@@ -98,7 +100,7 @@ struct HelloRefused {
   std::string program;
   auto operator<=>(const HelloRefused&) const = default;
 };
-inline constexpr uint8_t kRefusalReasons = 8;
+inline constexpr uint8_t kRefusalReasons = 9;
 
 inline HelloRefused refusal(HelloRefused::Reason reason, std::string text) {
   HelloRefused refused;

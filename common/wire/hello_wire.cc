@@ -133,6 +133,7 @@ Hello read_hello(schema::Hello::Reader reader) {
   hello.to = {reader.getTo()};
   hello.resume = read_point(reader.getResume());
   hello.plain_bulk = PlainBulk{reader.getPlainBulk()};
+  hello.reached_at = read_text(reader.getReachedAt(), kMaxAddressBytes);
   return hello;
 }
 
@@ -180,6 +181,7 @@ Bytes encode(const Hello& hello) {
     builder.setTo(hello.to.value);
     write_point(builder.initResume(), hello.resume);
     builder.setPlainBulk(hello.plain_bulk == PlainBulk::kYes);
+    builder.setReachedAt(clean(hello.reached_at, kMaxAddressBytes));
   });
 }
 

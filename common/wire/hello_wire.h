@@ -12,6 +12,7 @@ inline constexpr size_t kHelloHeaderBytes = 8;
 inline constexpr size_t kMaxHelloBytes = 4096;  // with the header
 inline constexpr size_t kMaxProgramBytes = 64;
 inline constexpr size_t kMaxRefusalBytes = 1024;
+inline constexpr size_t kMaxAddressBytes = 280;  // a name, and a port
 
 /// Texts are cut to their limits, and characters that are no text become "?".
 Bytes encode(const Hello& hello);

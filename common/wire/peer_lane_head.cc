@@ -266,6 +266,9 @@ void fill(ToHead root, const SettledReport& message, SentTemplates&) {
 }
 SettledReport read(schema::SettledReport::Reader reader) { return {reader.getM()}; }
 
+void fill(ToHead root, const Leave&, SentTemplates&) { root.initLeave(); }
+Leave read(schema::Leave::Reader) { return {}; }
+
 void fill(ToHead root, const PeerMessage& message, SentTemplates& templates) {
   write_message(root.initPeer(), message, templates);
 }
@@ -403,6 +406,7 @@ NodeToHead read_node_to_head(schema::NodeToHead::Reader root, ReceivedTemplates&
     case Kind::DRIVER_CONNECTED: return read(root.getDriverConnected());
     case Kind::DRIVER_GONE: return read(root.getDriverGone());
     case Kind::SETTLED_REPORT: return read(root.getSettledReport());
+    case Kind::LEAVE: return read(root.getLeave());
     case Kind::PEER: return read_peer_message(root.getPeer(), templates);
   }
   throw Malformed{"a message to the head of unknown kind"};

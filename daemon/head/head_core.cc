@@ -203,6 +203,7 @@ void HeadCore::State::dispatch(HeadContext& context, NodeId from, NodeToHead&& m
                  [&](DriverConnected&& m) { jobs.on_driver_connected(context, m); },
                  [&](DriverGone&& m) { jobs.on_driver_gone(context, m.client); },
                  [&](SettledReport&& m) { nodes.on_settled_report(context, from, m.m); },
+                 [&](Leave&&) { nodes.on_leave(context, from); },
                  [&](PeerMessage&& m) { dispatch(context, from, std::move(m)); },
              },
              std::move(message));

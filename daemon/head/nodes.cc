@@ -187,6 +187,10 @@ void Nodes::on_disconnected(HeadContext& context, NodeId id) {
   set_state(context, id, *node, NodeState::kSuspect);
 }
 
+void Nodes::on_leave(HeadContext& context, NodeId id) {
+  declare_dead(context, id, nodes_.at(id), "it was stopped");
+}
+
 void Nodes::set_state(HeadContext& context, NodeId id, Node& node, NodeState state) {
   node.state = state;
   cluster_.on_state(id, state);

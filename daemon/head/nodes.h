@@ -43,6 +43,7 @@ class Nodes {
   void on_renew(HeadContext& context, NodeId node, const RenewLease& message);
   void on_view(HeadContext& context, NodeId node, const NodeView& view);
   void on_settled_report(HeadContext& context, NodeId node, uint64_t m);
+  void on_leave(HeadContext& context, NodeId node);
   void on_tick(HeadContext& context);
   std::optional<Time> next_deadline() const;
 

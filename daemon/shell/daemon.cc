@@ -207,6 +207,7 @@ void DaemonCore::shut_down() {
   bool stopped = false;
   processes_.stop([&] { stopped = true; });
   while (!stopped) io_.run_one();
+  leave();
   journal_.reset();
   log(Event::Level::kInfo, "stopped", "");
 }

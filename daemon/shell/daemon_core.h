@@ -157,6 +157,7 @@ class DaemonCore final : public Control,
   void on_welcome(const Welcome& welcome);
   void fail_to_start(const Error& why);
   void begin_anew(const std::string& why);
+  void leave();
   void watch_signals();
   void watch_owner();
   bool serves() const;
@@ -196,6 +197,8 @@ class DaemonCore final : public Control,
   Time join_deadline_;
   uint64_t epoch_ = 0;        // that this node heard last
   bool begins_anew_ = false;  // as another ordinal, once this has ended
+  enum class Membership : uint8_t { kStays, kLeaves, kLeft };
+  Membership membership_ = Membership::kStays;
   int exit_status_ = 0;
 };
 

@@ -1,4 +1,5 @@
 // Other machines: joining them, or being joined, and what they say.
+#include <chrono>
 #include <cstdio>
 #include <stdexcept>
 
@@ -13,6 +14,8 @@ namespace {
 
 /// How long a machine that wants to join tries to reach the head.
 constexpr Duration kJoinPatience = Duration::seconds(20);
+/// How long one that ends waits until the head has written that down.
+constexpr std::chrono::seconds kLeavePatience{2};
 
 }  // namespace
 
@@ -71,6 +74,24 @@ void DaemonCore::begin_anew(const std::string& why) {
   stop(StopWorker::How::kKill);
 }
 
+// So that what this node owned is over for the others at once, not when its lease has run out.
+void DaemonCore::leave() {
+  if (cores_.has_head() || begins_anew_ || !cores_.has_joined()) return;
+  if (!network_->peers().reaches_head()) return;
+  membership_ = Membership::kLeaves;
+  network_->peers().to_head(NodeToHead{Leave{}});
+  bool in_time = true;
+  timer_.expires_after(kLeavePatience);
+  timer_.async_wait([&](boost::system::error_code error) {
+    if (!error) in_time = false;
+  });
+  while (in_time && membership_ != Membership::kLeft && network_->peers().reaches_head()) {
+    io_.run_one();
+  }
+  timer_.cancel();
+  io_.poll();  // the handler above holds what is on this stack
+}
+
 void DaemonCore::on_welcome(const Welcome& welcome) {
   epoch_ = welcome.epoch;
   if (cores_.has_joined()) return cores_.feed(NodeInput{FromHead{HeadToNode{welcome}}});
@@ -92,7 +113,9 @@ void DaemonCore::on_head_message(HeadToNode&& message) {
   if (!cores_.has_joined()) return;
   const auto* change = std::get_if<NodeStateChanged>(&message);
   if (change != nullptr && change->node == cores_.node_id() && change->state == NodeState::kDead) {
-    return begin_anew("the head has declared this node dead");
+    if (membership_ == Membership::kStays) begin_anew("the head has declared this node dead");
+    membership_ = Membership::kLeft;
+    return;
   }
   learn(message);
   cores_.feed(NodeInput{FromHead{std::move(message)}});

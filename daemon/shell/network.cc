@@ -56,6 +56,7 @@ void Network::on_arrival(std::unique_ptr<Arrival> arrival) {
     case Lane::kPeer: return peers_.on_arrival(std::move(arrival));
     case Lane::kControl: return events_.on_control_arrival(std::move(arrival));
     case Lane::kBulk: return events_.on_bulk_arrival(std::move(arrival));
+    case Lane::kProbe: return peers_.on_probe(std::move(arrival));
   }
 }
 

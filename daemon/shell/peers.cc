@@ -98,6 +98,8 @@ void Peers::to_head(const NodeToHead& message) {
   if (head_ && head_->session_id != 0) send(*head_, message);
 }
 
+bool Peers::reaches_head() const { return head_ && head_->pipe; }
+
 void Peers::to_member(NodeId member, const HeadToNode& message) {
   if (Remote* remote = find_member(member)) send(*remote, message);
 }

@@ -88,11 +88,15 @@ class Peers final {
   void welcome(uint64_t session, const Welcome& welcome);
   /// Somebody at the listener, on the peer lane.
   void on_arrival(std::unique_ptr<Arrival> arrival);
+  /// The head asks whether this machine's address leads here.
+  void on_probe(std::unique_ptr<Arrival> arrival);
 
   // ---- messages; to the unknown and the dead they vanish
   void to_peer(NodeId node, const PeerMessage& message);
   void to_head(const NodeToHead& message);
   void to_member(NodeId member, const HeadToNode& message);
+  /// The session with the head has a connection now.
+  bool reaches_head() const;
 
   /// Something was said to or by a peer within the spin budget: an answer may be near.
   bool is_active() const;
@@ -116,7 +120,9 @@ class Peers final {
   void on_dialled(Remote& remote, DialResult result);
   void on_refused(Remote& remote, const HelloRefused& why);
   void arrive_at_head(std::unique_ptr<Arrival> arrival);
-  void join(std::unique_ptr<Arrival> arrival);
+  void consider(std::unique_ptr<Arrival> arrival);
+  void on_probed(uint64_t probe, const DialResult& result);
+  void join(Arrival& arrival);
   void arrive_at_node(std::unique_ptr<Arrival> arrival);
   void accept(Remote& remote, Arrival& arrival);
   Status attach(Remote& remote, Link link, uint64_t peer_received);
@@ -152,6 +158,13 @@ class Peers final {
   std::map<NodeId, std::unique_ptr<Remote>> members_;   // at the head
   std::map<uint64_t, std::unique_ptr<Remote>> comers_;  // at the head: no ordinal yet, by session
   uint64_t next_session_ = 1;
+  /// At the head: a machine that may join, while its address is tried.
+  struct Probe {
+    std::unique_ptr<Arrival> arrival;
+    std::unique_ptr<AsioDial> dial;
+  };
+  std::map<uint64_t, Probe> probes_;
+  uint64_t next_probe_ = 1;
 
   std::vector<uint8_t> scratch_;  // for messages on their way to a session
 

@@ -10,6 +10,7 @@ namespace rayd::shell {
 namespace {
 
 constexpr Duration kDialTimeout = Duration::seconds(5);
+constexpr Duration kProbeTimeout = Duration::seconds(3);  // whoever joins waits for it
 constexpr std::chrono::seconds kSupervision{1};
 /// A connection that carries no answer for so long is made anew; the session goes on.
 constexpr Duration kSilence = Duration::seconds(3);
@@ -23,7 +24,8 @@ bool is_final(HelloRefused::Reason reason) {
     case HelloRefused::Reason::kToken:
     case HelloRefused::Reason::kIdentity:
     case HelloRefused::Reason::kDeadNode:
-    case HelloRefused::Reason::kOtherCluster: return true;
+    case HelloRefused::Reason::kOtherCluster:
+    case HelloRefused::Reason::kUnreachable: return true;
     case HelloRefused::Reason::kUnknown:
     case HelloRefused::Reason::kNotHere:
     case HelloRefused::Reason::kBusy: return false;
@@ -70,7 +72,10 @@ Hello Peers::hello_of(const Remote& remote) const {
   hello.cluster = cluster_;
   hello.node = node_;
   hello.to = remote.node;
-  if (remote.kind == Kind::kHead && node_ == NodeId{}) hello.token = token_;
+  if (remote.kind == Kind::kHead && node_ == NodeId{}) {
+    hello.token = token_;
+    hello.reached_at = announce_.view.address;
+  }
   hello.resume = {remote.session_id, remote.session.received()};
   return hello;
 }
@@ -195,7 +200,7 @@ void Peers::arrive_at_head(std::unique_ptr<Arrival> arrival) {
         refusal(HelloRefused::Reason::kNotHere, "the head of this cluster is another machine"),
         "the head is not here");
   }
-  if (hello.node == NodeId{}) return join(std::move(arrival));
+  if (hello.node == NodeId{}) return consider(std::move(arrival));
   const auto key = events_.member_key(hello.node);
   if (!key || *key != arrival->key()) {
     return arrival->refuse(
@@ -219,16 +224,63 @@ void Peers::arrive_at_head(std::unique_ptr<Arrival> arrival) {
   if (returns) events_.on_returns(session);
 }
 
-void Peers::join(std::unique_ptr<Arrival> arrival) {
-  if (auto refused = events_.may_join(arrival->key(), arrival->hello().token)) {
+// Who may join is tried first: a member that others cannot connect to would be of little use, and
+// nobody would know why.
+void Peers::consider(std::unique_ptr<Arrival> arrival) {
+  const Hello& hello = arrival->hello();
+  if (auto refused = events_.may_join(arrival->key(), hello.token)) {
     return arrival->refuse(*refused, "may not join: " + refused->text);
   }
+  if (hello.reached_at.empty()) return join(*arrival);
+  const bool at_its_host = hello.reached_at.starts_with(':');
+  auto address = parse_host_port(at_its_host ? "x" + hello.reached_at : hello.reached_at);
+  if (!address) {
+    return arrival->refuse(refusal(HelloRefused::Reason::kUnreachable, address.error().message),
+                           "a bad address");
+  }
+  if (at_its_host) address->host = host_of(arrival->from());
+  Hello question;
+  question.program = options_.program;
+  question.lane = Lane::kProbe;
+  const DialTarget target{*address, arrival->key()};
+  const uint64_t id = next_probe_++;
+  Probe& probe = probes_[id];
+  probe.arrival = std::move(arrival);
+  probe.dial =
+      std::make_unique<AsioDial>(io_, client_context_, target, question, kProbeTimeout,
+                                 [this, id](const DialResult& result) { on_probed(id, result); });
+}
+
+void Peers::on_probed(uint64_t id, const DialResult& result) {
+  const std::unique_ptr<Arrival> arrival = std::move(probes_.at(id).arrival);
+  probes_.erase(id);
+  const auto* failed = std::get_if<Error>(&result);
+  if (failed == nullptr) return join(*arrival);
+  const std::string& address = arrival->hello().reached_at;
+  const std::string text = "the head cannot connect to this machine at " + address + " (" +
+                           failed->message +
+                           "): open that port here, or say how others reach it with --advertise "
+                           "ADDR[:PORT]";
+  arrival->refuse(refusal(HelloRefused::Reason::kUnreachable, text), text);
+}
+
+void Peers::on_probe(std::unique_ptr<Arrival> arrival) {
+  if (!head_ || arrival->key() != head_->key) {
+    return arrival->refuse(refusal(HelloRefused::Reason::kIdentity, "only the head may ask this"),
+                           "a probe, and not by the head");
+  }
+  HelloAccepted answer;
+  answer.cluster = cluster_;
+  static_cast<void>(arrival->accept(answer));  // that it was answered is all there is to say
+}
+
+void Peers::join(Arrival& arrival) {
   const uint64_t session = events_.epoch() << 32 | next_session_++;
   auto& comer = comers_[session];
   comer = std::make_unique<Remote>(*this, Kind::kMember, NodeId{});
-  comer->key = arrival->key();
+  comer->key = arrival.key();
   comer->begin_session(session);
-  accept(*comer, *arrival);
+  accept(*comer, arrival);
   if (!comer->pipe) comers_.erase(session);
 }
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 from cluster import SANITIZED, check, main, wait_until
-from cluster_members import Members
+from cluster_members import Members, free_port
 from cluster_models import TRUTH
 
 ALL = ('head', 'a', 'b', 'c')
@@ -136,6 +136,23 @@ def the_token_of_another_cluster_is_refused(members, token):
     members.wait_alive('head', 'a', 'stranger')
 
 
+def a_machine_that_the_head_cannot_connect_to_is_told_so():
+    with Members() as members:
+        members.start_head()
+        members.head.run('submit square', prints='[0,1,4,9]\n')
+        lost = members.make('lost')
+        lost.environment['RAYD_TOKEN'] = members.head.run('token create').strip()
+        nobody = f'127.0.0.1:{free_port("127.0.0.1")}'
+        words = f'start --address {members.head.address} --bind {lost.address} --advertise'
+        lost.run(f'{words} {nobody}', 5, '', [f'cannot connect to this machine at {nobody}',
+                                              '--advertise'])
+        # Somebody else's address is as bad: the key is another.
+        lost.run(f'{words} {members.head.address}', 5, '', ['cannot connect to this machine'])
+        lost.cluster.check_no_process(patience_s=5.0)
+        lost.run(f'{words} {lost.address}')
+        members.wait_alive('head', 'lost')
+
+
 class Load:
     """cluster_load at a member; a line a round."""
 
@@ -197,8 +214,9 @@ def stop_ends_one_node_or_all():
         members['a'].run('stop', says=["has ended"])
         members['a'].cluster.check_no_process(patience_s=1.0)
         members['a'].cluster.check_no_file()
-        wait_until(lambda: members.states('b').get(members['a'].address) != 'alive',
-                   'it is not alive any more')
+        rows = [row['state'] for row in members['b'].items('nodes')
+                if row['address'] == members['a'].address]
+        check(rows == ['dead'], f'it has left, and nobody waits for its lease: {rows}')
         members['b'].run('submit square', prints='[0,1,4,9]\n')
         members['head'].run('wait --nodes 2 --timeout 30')
         members['b'].run('wait --nodes 3 --timeout 0.2', 6, '', ['2 of 3 nodes'])
@@ -213,5 +231,6 @@ if __name__ == '__main__':
          every_verb_works_from_every_node,
          own_code_added_on_one_node_runs_on_all_and_its_words_and_files_come_back,
          a_token_that_is_wrong_old_or_revoked_lets_nobody_in,
+         a_machine_that_the_head_cannot_connect_to_is_told_so,
          a_node_killed_under_load_spoils_no_result,
          stop_ends_one_node_or_all)

@@ -261,6 +261,7 @@ void put(std::string& out, const Unsubscribe& m) { say(out, "Unsubscribe ", m.ac
 void put(std::string& out, const FindActor& m) { say(out, "FindActor ", m.name); }
 void put(std::string& out, const DriverConnected& m) { say(out, "DriverConnected ", m.client); }
 void put(std::string& out, const DriverGone& m) { say(out, "DriverGone ", m.client); }
+void put(std::string& out, const Leave&) { say(out, "Leave"); }
 void put(std::string& out, const SettledReport& m) { say(out, "SettledReport ", m.m); }
 void put(std::string& out, const Welcome& m) {
   say(out, "Welcome epoch ", m.epoch, " ", m.node, " m=", m.membership);

@@ -21,6 +21,7 @@ Hello full_hello() {
   hello.to = {43};
   hello.resume = {77, 1u << 20};
   hello.plain_bulk = PlainBulk::kYes;
+  hello.reached_at = "[fd00::7]:7390";
   return hello;
 }
 

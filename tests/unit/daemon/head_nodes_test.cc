@@ -133,6 +133,20 @@ TEST_CASE("a death is settled when every node has reported it") {
   CHECK(head.core.snapshot().settled == 1);
 }
 
+TEST_CASE("a node that leaves is dead at once, and told so") {
+  HeadFixture head;
+  head.begin();
+  const NodeId a = head.join(1);
+  const NodeId leaves = head.join(1);
+  head.from(leaves, Leave{});
+  CHECK(state_of(head, leaves) == NodeState::kDead);
+  CHECK(head.heard_by<NodeStateChanged>(leaves).at(0).state == NodeState::kDead);
+  CHECK(head.heard_by<NodeStateChanged>(a).at(0).node == leaves);
+  head.from(leaves, Leave{});  // heard again
+  CHECK(head.core.snapshot().m == 1);
+  CHECK(state_of(head, a) == NodeState::kAlive);
+}
+
 TEST_CASE("the node beside the head is never silent") {
   HeadFixture head;
   head.begin();
