@@ -48,8 +48,9 @@ void DaemonCore::join() {
 }
 
 void DaemonCore::on_head_unreachable(const Error& why) {
-  if (cores_.has_joined() || now_boottime() < join_deadline_) return;
-  fail_to_start(why);
+  if (cores_.has_joined()) return;
+  const bool is_another = why.code == ErrorCode::kNotAllowed;  // than the token names
+  if (is_another || now_boottime() >= join_deadline_) fail_to_start(why);
 }
 
 void DaemonCore::on_head_refused(const HelloRefused& why) {
