@@ -72,6 +72,9 @@ std::string to_string(TaskId id) {
 std::string to_string(ActorId id) {
   return dotted("actor", {id.client().node, id.client().serial, id.seq()});
 }
+std::string to_string(GroupId id) {
+  return dotted("group", {id.client().node, id.client().serial, id.seq()});
+}
 
 std::string to_string(const ImageHash& hash) {
   constexpr char kDigits[] = "0123456789abcdef";
@@ -118,6 +121,12 @@ Result<ActorId> parse_actor_id(std::string_view text) {
   const auto parts = parse_dotted(text, {"actor", {kMax32, kMax32, Id::kMaxSeq}, "actor-1.2.3"});
   if (!parts) return parts.error();
   return from_parts<ActorId>(*parts);
+}
+
+Result<GroupId> parse_group_id(std::string_view text) {
+  const auto parts = parse_dotted(text, {"group", {kMax32, kMax32, Id::kMaxSeq}, "group-1.2.3"});
+  if (!parts) return parts.error();
+  return from_parts<GroupId>(*parts);
 }
 
 Result<ImageHash> parse_image_hash(std::string_view text) {

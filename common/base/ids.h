@@ -89,6 +89,17 @@ struct ActorId : Id {
   constexpr TaskId creation() const { return TaskId::make(client(), seq()); }
 };
 
+/// A placement group: named by the client that made it, as an actor is.
+struct GroupId : Id {
+  constexpr auto operator<=>(const GroupId&) const = default;
+  static constexpr GroupId of(TaskId creation) {
+    GroupId id;
+    id.high = creation.high;
+    id.low = creation.low;
+    return id;
+  }
+};
+
 /// A job: an ordinal of the head. The root task of job j is TaskId{ClientId{0, j}, 0}.
 struct JobId {
   uint32_t value = 0;
@@ -108,13 +119,15 @@ struct ImageHash {
   constexpr auto operator<=>(const ImageHash&) const = default;
 };
 
-/// Ids carry their kind when shown: "obj-1.2.3.1", "task-1.2.3", "actor-1.2.3", "job-7", "node-1",
-/// "worker-1.4" (a worker is a client). Inverse: parse_*; a mistake names the text and the form.
+/// Ids carry their kind when shown: "obj-1.2.3.1", "task-1.2.3", "actor-1.2.3", "group-1.2.3",
+/// "job-7", "node-1", "worker-1.4" (a worker is a client). Inverse: parse_*; a mistake names the
+/// text and the form.
 std::string to_string(NodeId id);
 std::string to_string(ClientId id);
 std::string to_string(ObjectId id);
 std::string to_string(TaskId id);
 std::string to_string(ActorId id);
+std::string to_string(GroupId id);
 std::string to_string(JobId id);
 std::string to_string(const ImageHash& hash);  // 64 hex digits
 Result<NodeId> parse_node_id(std::string_view text);
@@ -122,6 +135,7 @@ Result<ClientId> parse_client_id(std::string_view text);
 Result<ObjectId> parse_object_id(std::string_view text);
 Result<TaskId> parse_task_id(std::string_view text);
 Result<ActorId> parse_actor_id(std::string_view text);
+Result<GroupId> parse_group_id(std::string_view text);
 Result<JobId> parse_job_id(std::string_view text);
 Result<ImageHash> parse_image_hash(std::string_view text);
 

@@ -79,6 +79,32 @@ struct ActorOptions {
   placementDemand @7 :Resources;
 }
 
+struct LabelTerm {
+  # One condition on the labels of a node.
+  key @0 :Text;
+  holds @1 :UInt8;
+  # 0: the label's value is one of `values`; 1: it is none of them, or there is no such label; 2:
+  # there is such a label, and `values` is empty.
+  values @2 :List(Text);
+}
+
+struct Placement {
+  # Where a call may run. A receiver of a call refuses none for it: the sender has chosen.
+  strategy @0 :UInt8;
+  # 0: this node first, then the least loaded; 1: the nodes with room in turn; 2: on `node`; 3: in a
+  # bundle of a placement group.
+  soft @1 :Bool;
+  # Strategy 2: also elsewhere when the node is gone or can never have it.
+  node @2 :UInt32;
+  group @3 :Id;
+  bundle @4 :Int32 = -1;
+  # Strategy 3: the bundle's index; −1: any of the group.
+  required @5 :List(LabelTerm);
+  # All must hold, under every strategy.
+  preferred @6 :List(LabelTerm);
+  # Nodes where all of these hold go first.
+}
+
 struct CallTemplate {
   # What all calls of one kind have in common. Registered once, then named by a small number.
   kind @0 :UInt8;
@@ -96,6 +122,8 @@ struct CallTemplate {
   environment @10 :List(Variable);
   nameSpace @11 :Text;
   # Of the job that made it; set by the daemon, whatever a client says.
+  placement @12 :Placement;
+  # Null: anywhere.
 }
 
 struct Arg {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/types/placement.h"
 #include "common/types/resources.h"
 #include "common/types/value.h"
 
@@ -50,6 +51,7 @@ struct CallTemplate {
   ActorOptions actor;                                            // kActorCreation
   std::vector<std::pair<std::string, std::string>> environment;  // sorted
   std::string name_space;  // of the job that made it; set by the daemon
+  Placement placement;     // of a task, a root or an actor's creation
   auto operator<=>(const CallTemplate&) const = default;
 };
 /// The largest return_count.

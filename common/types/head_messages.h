@@ -30,7 +30,7 @@ struct NodeView {
   ResourceSet used;  // reserved by running work
   ResourceSet lent;  // of used: lent by blocked workers
   uint32_t queued = 0;
-  std::map<std::string, std::string> labels;
+  Labels labels;
 };
 
 /// What the head's row of an actor says to those who care.

@@ -174,7 +174,7 @@ struct NodeOptions {
   std::string name;
   std::string address;  // as in NodeView
   KeyHash identity;
-  std::map<std::string, std::string> labels;
+  Labels labels;
   ResourceSet total;
   uint32_t max_workers = 0;      // default 8 × CPUs + 64
   uint32_t pipeline_depth = 64;  // tasks of one shape queued in a worker's ring

@@ -13,12 +13,22 @@ size_t footprint(const ResourceSet& resources) {
   return bytes;
 }
 
+size_t footprint(const std::vector<LabelTerm>& terms) {
+  size_t bytes = 0;
+  for (const LabelTerm& term : terms) {
+    bytes += sizeof term + term.key.size();
+    for (const std::string& value : term.values) bytes += sizeof value + value.size();
+  }
+  return bytes;
+}
+
 /// Roughly what it takes; the same on both sides, because it follows from the value.
 size_t footprint(const CallTemplate& call) {
   size_t bytes = sizeof call + call.function.name.size() + call.function.type.size() +
                  call.display_name.size() + call.name_space.size() + call.actor.name.size() +
                  call.actor.name_space.size() + footprint(call.demand) +
-                 footprint(call.actor.placement_demand);
+                 footprint(call.actor.placement_demand) + footprint(call.placement.required) +
+                 footprint(call.placement.preferred);
   for (const auto& [name, value] : call.environment) {
     bytes += name.size() + value.size() + 2 * sizeof(std::string);
   }

@@ -16,6 +16,52 @@ void write_actor_options(schema::ActorOptions::Builder builder, const ActorOptio
   write(builder.initPlacementDemand(), options.placement_demand);
 }
 
+void write_terms(capnp::List<schema::LabelTerm>::Builder list,
+                 const std::vector<LabelTerm>& terms) {
+  for (unsigned i = 0; i < list.size(); ++i) {
+    list[i].setKey(as_text(terms[i].key));
+    list[i].setHolds(static_cast<uint8_t>(terms[i].holds));
+    auto values = list[i].initValues(static_cast<unsigned>(terms[i].values.size()));
+    for (unsigned j = 0; j < values.size(); ++j) values.set(j, as_text(terms[i].values[j]));
+  }
+}
+
+std::vector<LabelTerm> read_terms(capnp::List<schema::LabelTerm>::Reader list) {
+  std::vector<LabelTerm> terms;
+  for (const auto entry : list) {
+    LabelTerm& term = terms.emplace_back();
+    term.key = text_of(entry.getKey());
+    term.holds = read_enum(entry.getHolds(), LabelTerm::Holds::kExists, "condition on a label");
+    for (const auto value : entry.getValues()) term.values.push_back(text_of(value));
+  }
+  return terms;
+}
+
+void write_placement(schema::Placement::Builder builder, const Placement& placement) {
+  builder.setStrategy(static_cast<uint8_t>(placement.strategy));
+  builder.setSoft(placement.affinity == Placement::Affinity::kSoft);
+  builder.setNode(placement.node.value);
+  if (!placement.group.is_nil()) write(builder.initGroup(), placement.group);
+  builder.setBundle(placement.bundle);
+  write_terms(builder.initRequired(static_cast<unsigned>(placement.required.size())),
+              placement.required);
+  write_terms(builder.initPreferred(static_cast<unsigned>(placement.preferred.size())),
+              placement.preferred);
+}
+
+Placement read_placement(schema::Placement::Reader reader) {
+  Placement placement;
+  placement.strategy =
+      read_enum(reader.getStrategy(), Placement::Strategy::kBundle, "placement strategy");
+  placement.affinity = reader.getSoft() ? Placement::Affinity::kSoft : Placement::Affinity::kHard;
+  placement.node = NodeId{reader.getNode()};
+  placement.group = read_id<GroupId>(reader.getGroup());
+  placement.bundle = reader.getBundle();
+  placement.required = read_terms(reader.getRequired());
+  placement.preferred = read_terms(reader.getPreferred());
+  return placement;
+}
+
 ActorOptions read_actor_options(schema::ActorOptions::Reader reader) {
   ActorOptions options;
   options.name = text_of(reader.getName());
@@ -145,6 +191,7 @@ void write(schema::CallTemplate::Builder builder, const CallTemplate& call) {
   if (call.kind == CallTemplate::Kind::kActorCreation) {
     write_actor_options(builder.initActor(), call.actor);
   }
+  if (call.placement != Placement{}) write_placement(builder.initPlacement(), call.placement);
   if (call.environment.empty()) return;
   auto environment = builder.initEnvironment(static_cast<unsigned>(call.environment.size()));
   for (unsigned i = 0; i < environment.size(); ++i) {
@@ -174,6 +221,7 @@ CallTemplate read_call_template(schema::CallTemplate::Reader reader) {
   if (call.kind == CallTemplate::Kind::kActorCreation) {
     call.actor = read_actor_options(reader.getActor());
   }
+  if (reader.hasPlacement()) call.placement = read_placement(reader.getPlacement());
   for (const auto entry : reader.getEnvironment()) {
     call.environment.emplace_back(text_of(entry.getName()), text_of(entry.getValue()));
   }

@@ -164,14 +164,21 @@ void Actors::on_find(HeadContext& context, NodeId from, const FindActor& message
 
 void Actors::start(HeadContext& context, Actor& actor) {
   ActorInfo& info = actor.row.info;
-  Placement placement;
-  placement.demand = demand_of(*info.creation);
-  placement.preferred = info.actor.node();
-  placement.excluded = actor.excluded;
-  const auto node = parts_.nodes.choose(context, placement);
+  Wanted wanted;
+  const Placement& placement = info.creation->placement;
+  if (placement.is_bound() && parts_.nodes.is_dead(placement.node))
+    return apply(
+        context, actor, ActorEvent::kLostForGood,
+        make_error(ErrorCode::kActorDied,
+                   label(actor) + " must run on " + to_string(placement.node) + ", which is dead"));
+  wanted.demand = demand_of(*info.creation);
+  wanted.placement = placement;
+  wanted.preferred = info.actor.node();
+  wanted.excluded = actor.excluded;
+  const auto node = parts_.nodes.choose(context, wanted);
   if (!node) {
     unplaced_.insert(info.actor);
-    std::string why = parts_.nodes.explain_infeasible(placement.demand);
+    std::string why = parts_.nodes.explain_infeasible({wanted.demand, wanted.placement});
     if (why.empty()) return;
     why = label(actor) + " " + why;
     if (info.cause != nullptr && info.cause->message == why) return;

@@ -167,7 +167,8 @@ void Jobs::on_submit(HeadContext& context, SubmitJob&& message) {
   if (const auto known = operations_.find(message.operation);
       is_named && known != operations_.end())
     return parts_.outbox.emit(context, RequestReply{message.request, nullptr, known->second});
-  const std::string infeasible = parts_.nodes.explain_infeasible(message.root->demand);
+  const std::string infeasible =
+      parts_.nodes.explain_infeasible({message.root->demand, message.root->placement});
   if (!infeasible.empty() && message.queue == SubmitJob::QueueIfInfeasible::kNo) {
     ErrorRef error = make_error(ErrorCode::kInfeasible, message.workload + " " + infeasible);
     return parts_.outbox.emit(context, RequestReply{message.request, std::move(error), {}});
@@ -204,11 +205,12 @@ void Jobs::place(HeadContext& context, Job& job) {
 }
 
 Jobs::Placed Jobs::choose_node(HeadContext& context, Job& job) {
-  Placement placement;
-  placement.demand = job.call->demand;
-  placement.excluded = job.excluded;
-  placement.beside_head_is = Placement::BesideHeadIs::kLast;
-  const auto node = parts_.nodes.choose(context, placement);
+  Wanted wanted;
+  wanted.demand = job.call->demand;
+  wanted.placement = job.call->placement;
+  wanted.excluded = job.excluded;
+  wanted.beside_head_is = Wanted::BesideHeadIs::kLast;
+  const auto node = parts_.nodes.choose(context, wanted);
   if (!node) return Placed::kNo;
   waiting_.erase(job.row.job);
   job.root = Job::Root::kAssigned;

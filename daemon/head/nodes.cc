@@ -294,22 +294,24 @@ scheduling::ClusterSnapshot Nodes::candidates() const {
   return cluster;
 }
 
-std::optional<NodeId> Nodes::choose(HeadContext& context, const Placement& placement) {
+std::optional<NodeId> Nodes::choose(HeadContext& context, const Wanted& wanted) {
   scheduling::ClusterSnapshot cluster = candidates();
-  cluster.self = placement.preferred;
+  cluster.self = wanted.preferred;
   std::erase_if(cluster.nodes, [&](const scheduling::NodeLoad& load) {
     if (load.accepts != scheduling::NodeLoad::Accepts::kYes) return true;
-    const auto it = placement.excluded.find(load.node);
-    return it != placement.excluded.end() && nodes_.at(load.node).view.version <= it->second;
+    const auto it = wanted.excluded.find(load.node);
+    return it != wanted.excluded.end() && nodes_.at(load.node).view.version <= it->second;
   });
+  const scheduling::Request request{wanted.demand, wanted.placement};
   const auto with_room = [&](const scheduling::ClusterSnapshot& among) -> std::optional<NodeId> {
-    const scheduling::Plan plan =
-        scheduling::plan_hybrid(among, placement.demand, 1, context.random);
+    const scheduling::Plan plan = scheduling::plan(among, request, 1, context.random);
     if (plan.steps.empty()) return std::nullopt;
-    cluster_.on_assigned(plan.steps.front().node, placement.demand);
-    return plan.steps.front().node;
+    const NodeId node = plan.steps.front().node;
+    cluster_.on_assigned(node, wanted.demand);
+    if (wanted.placement.strategy == Placement::Strategy::kSpread) cluster_.on_spread(node);
+    return node;
   };
-  if (placement.beside_head_is == Placement::BesideHeadIs::kLast) {
+  if (wanted.beside_head_is == Wanted::BesideHeadIs::kLast) {
     scheduling::ClusterSnapshot others = cluster;
     std::erase_if(others.nodes, [&](const scheduling::NodeLoad& load) {
       return nodes_.at(load.node).row.beside_head == BesideHead::kYes;
@@ -319,17 +321,21 @@ std::optional<NodeId> Nodes::choose(HeadContext& context, const Placement& place
   if (const auto node = with_room(cluster)) return node;
   // None has room now: the preferred one, else where the fewest wait.
   std::optional<NodeId> best;
-  for (const scheduling::NodeLoad& load : cluster.nodes) {
-    if (!load.total.covers(placement.demand)) continue;
-    if (load.node == placement.preferred) return load.node;
+  for (const scheduling::NodeLoad& load : scheduling::allowed(cluster, request).nodes) {
+    if (!load.total.covers(wanted.demand)) continue;
+    if (load.node == wanted.preferred) return load.node;
     if (!best || nodes_.at(load.node).view.queued < nodes_.at(*best).view.queued) best = load.node;
   }
   return best;
 }
 
-std::string Nodes::explain_infeasible(const ResourceSet& demand) const {
+bool Nodes::is_dead(NodeId id) const {
+  return id != kHeadNode && id.value < parts_.membership.next_node && !is_live(id);
+}
+
+std::string Nodes::explain_infeasible(const scheduling::Request& request) const {
   const scheduling::ClusterSnapshot cluster = candidates();
-  return cluster.nodes.empty() ? std::string{} : scheduling::explain_infeasible(cluster, demand);
+  return cluster.nodes.empty() ? std::string{} : scheduling::explain_infeasible(cluster, request);
 }
 
 void Nodes::append_to(HeadSnapshot& snapshot) const {

@@ -20,8 +20,9 @@
 namespace rayd::head {
 
 /// What a placement needs and prefers.
-struct Placement {
+struct Wanted {
   ResourceSet demand;
+  rayd::Placement placement;
   NodeId preferred;                     // 0: none
   std::map<NodeId, uint64_t> excluded;  // until a view newer than this
   enum class BesideHeadIs : uint8_t { kAsGood, kLast };
@@ -63,9 +64,11 @@ class Nodes {
   }
 
   /// A node with room now, else one that will have room; nullopt: none can ever have it.
-  std::optional<NodeId> choose(HeadContext& context, const Placement& placement);
+  std::optional<NodeId> choose(HeadContext& context, const Wanted& wanted);
   /// Empty if some node can have it, or if there are no nodes yet.
-  std::string explain_infeasible(const ResourceSet& demand) const;
+  std::string explain_infeasible(const scheduling::Request& request) const;
+  /// It was a node once, and is dead.
+  bool is_dead(NodeId node) const;
 
   void append_to(HeadSnapshot& snapshot) const;
 

@@ -31,6 +31,9 @@ std::string mistake_in(const CallTemplate& call) {
   if (call.actor.max_concurrency < 1) return "max_concurrency below 1";
   if (!is_sound(call.demand) || !is_sound(call.actor.placement_demand))
     return "a demand that is negative or out of order";
+  if (call.placement.strategy == Placement::Strategy::kBundle && call.placement.group.is_nil())
+    return "a bundle of no placement group";
+  if (call.placement.bundle < Placement::kAnyBundle) return "a bundle of a negative index";
   if (!std::is_sorted(call.environment.begin(), call.environment.end()))
     return "an environment out of order";
   return {};

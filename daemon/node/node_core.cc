@@ -11,6 +11,8 @@ NodeView view_of(const NodeOptions& options) {
   view.address = options.address;
   view.identity = options.identity;
   view.labels = options.labels;
+  view.labels[kNodeNameLabel] = options.name;
+  view.labels[kNodeIdLabel] = to_string(options.node);
   view.total = options.total;
   return view;
 }

@@ -33,7 +33,7 @@ inline constexpr uint64_t kMaxLineageBytes = uint64_t{256} << 20;
 
 class Tasks {
  public:
-  explicit Tasks(Parts& parts) : parts_(parts), cluster_(parts.options.node) {}
+  explicit Tasks(Parts& parts);
 
   void on_submit(NodeContext& context, ClientId client, Submit&& message);
   void on_object_ready(NodeContext& context, TaskId task, ObjectId object);
@@ -80,6 +80,8 @@ class Tasks {
   /// Room appeared somewhere: place queued tasks, and move queued attempts of this node to others
   /// that have room.
   void place(NodeContext& context);
+  /// The same of this node's own room: for tasks that wait for any, not in its queue.
+  void on_room_here(NodeContext& context);
   void append_to(Snapshot& snapshot) const;
 
   // ---- for Assignments --------------------------------------------------------------------------
@@ -137,6 +139,8 @@ class Tasks {
   void wait_for_arguments(NodeContext& context, TaskId id, Task& task);
   void forget_waits(TaskId id, const Task& task);
   void place_one(NodeContext& context, TaskId id, Task& task);
+  void place_as_asked(NodeContext& context, TaskId id, Task& task);
+  std::map<NodeId, uint64_t> argument_bytes(const std::vector<Arg>& args) const;
   void queue_up(TaskId id, Task& task);
   void leave_queue(TaskId id, const Task& task);
   void place_queued(NodeContext& context);
@@ -195,6 +199,7 @@ class Tasks {
   std::map<ShapeId, std::set<TaskId>> queued_;      // no node could be given them
   std::map<NodeId, std::set<TaskId>> assigned_to_;  // other nodes
   std::set<ShapeId> full_for_;  // shapes that no node had room for, since room last appeared
+  bool is_placing_ = false;
 };
 
 }  // namespace rayd::node

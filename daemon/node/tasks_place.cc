@@ -11,6 +11,9 @@
 
 namespace rayd::node {
 
+Tasks::Tasks(Parts& parts)
+    : parts_(parts), cluster_(parts.options.node, view_of(parts.options).labels) {}
+
 scheduling::ClusterSnapshot Tasks::cluster() const {
   const scheduling::Ledger& ledger = parts_.workers.ledger();
   return cluster_.snapshot(ledger.total(), parts_.assignments.room());
@@ -18,19 +21,71 @@ scheduling::ClusterSnapshot Tasks::cluster() const {
 
 void Tasks::place_one(NodeContext& context, TaskId id, Task& task) {
   const ResourceSet& demand = task.call->demand;
+  const Placement& placement = task.call->placement;
+  if (!placement.is_anywhere()) return place_as_asked(context, id, task);
   const bool fits_here = parts_.workers.is_feasible(demand);
+  scheduling::Request request{demand, placement};
+  if (!cluster_.is_alone() && has_references(task.args))
+    request.argument_bytes = argument_bytes(task.args);
   // The common cases of the policy, without a snapshot: nobody else, or room here.
-  if (fits_here && (cluster_.is_alone() || parts_.assignments.room().covers(demand)))
+  const bool is_drawn = !request.argument_bytes.empty();
+  if (fits_here && (cluster_.is_alone() || (!is_drawn && parts_.assignments.room().covers(demand))))
     return assign(context, id, task, parts_.options.node);
   const ShapeId shape = parts_.workers.shapes().shape_of(task.call);
-  if (!full_for_.contains(shape)) {
-    const scheduling::Plan plan = scheduling::plan_hybrid(cluster(), demand, 1, context.random);
+  if (is_drawn || !full_for_.contains(shape)) {
+    const scheduling::Plan plan = scheduling::plan(cluster(), request, 1, context.random);
     if (!plan.steps.empty()) return assign(context, id, task, plan.steps.front().node);
     full_for_.insert(shape);
   }
   // No room anywhere now. In this node's queue it is nearest to the next room.
   if (fits_here) return assign(context, id, task, parts_.options.node);
   queue_up(id, task);
+}
+
+// Spread, bound to a node, or for some labels only.
+void Tasks::place_as_asked(NodeContext& context, TaskId id, Task& task) {
+  const Placement& placement = task.call->placement;
+  if (placement.is_bound() && cluster_.state_of(placement.node) == NodeState::kDead) {
+    const std::string why = task.call->function.name + " (" + to_string(id) + ") must run on " +
+                            to_string(placement.node) + ", which is dead";
+    return finish_with_error(context, id, task, make_error(ErrorCode::kNodeDied, why));
+  }
+  const bool is_spread = placement.strategy == Placement::Strategy::kSpread;
+  const scheduling::Request request{task.call->demand, placement};
+  const ShapeId shape = parts_.workers.shapes().shape_of(task.call);
+  const scheduling::ClusterSnapshot cluster = this->cluster();
+  if (!full_for_.contains(shape)) {
+    const scheduling::Plan plan = scheduling::plan(cluster, request, 1, context.random);
+    if (!plan.steps.empty()) {
+      const NodeId node = plan.steps.front().node;
+      if (is_spread) cluster_.on_spread(node);
+      return assign(context, id, task, node);
+    }
+    full_for_.insert(shape);
+  }
+  // A queue here would draw what is to be spread to this node.
+  if (is_spread) return queue_up(id, task);
+  for (const scheduling::NodeLoad& node : scheduling::allowed(cluster, request).nodes)
+    if (is_own_node(node.node) && node.total.covers(request.demand))
+      return assign(context, id, task, node.node);
+  queue_up(id, task);
+}
+
+// What each node has of the large arguments; empty: they draw the task nowhere.
+std::map<NodeId, uint64_t> Tasks::argument_bytes(const std::vector<Arg>& args) const {
+  std::map<NodeId, uint64_t> bytes;
+  uint64_t all = 0;
+  for (const ObjectId object : references_to_pull(args, {})) {
+    const Value* value = parts_.objects.peek(object);
+    if (value == nullptr || value->kind != Value::Kind::kStored) continue;
+    all += value->size;
+    const bool is_here = value->extent.length > 0;
+    if (is_here) bytes[parts_.options.node] += value->size;
+    for (const NodeId node : value->nodes)
+      if (!is_here || !is_own_node(node)) bytes[node] += value->size;
+  }
+  if (all < scheduling::kLocalityBytes || bytes[parts_.options.node] == all) return {};
+  return bytes;
 }
 
 void Tasks::queue_up(TaskId id, Task& task) {
@@ -92,7 +147,19 @@ void Tasks::leave_queue(TaskId id, const Task& task) {
   if (it->second.empty()) queued_.erase(it);
 }
 
+void Tasks::on_room_here(NodeContext& context) {
+  if (queued_.empty() || is_placing_) return;
+  bool any = false;
+  for (const auto& [shape, ids] : queued_) {
+    if (!parts_.assignments.room().covers(parts_.workers.shapes().shape(shape).demand)) continue;
+    full_for_.erase(shape);
+    any = true;
+  }
+  if (any) place_queued(context);
+}
+
 void Tasks::place_queued(NodeContext& context) {
+  is_placing_ = true;
   std::vector<ShapeId> shapes;
   for (const auto& [shape, ids] : queued_) shapes.push_back(shape);
   for (const ShapeId shape : shapes) {
@@ -106,6 +173,7 @@ void Tasks::place_queued(NodeContext& context) {
       if (task != nullptr && task->state == Task::State::kQueued) break;
     }
   }
+  is_placing_ = false;
 }
 
 // What waits for a CPU here, while another node has room, moves.
@@ -117,7 +185,8 @@ void Tasks::move_backlog(NodeContext& context) {
     if (waiting == 0) continue;
     scheduling::ClusterSnapshot others = cluster();
     std::erase_if(others.nodes, [&](const auto& node) { return is_own_node(node.node); });
-    const scheduling::Plan plan = scheduling::plan_hybrid(others, demand, waiting, context.random);
+    const scheduling::Request request{demand, parts_.workers.shapes().shape(shape).placement};
+    const scheduling::Plan plan = scheduling::plan(others, request, waiting, context.random);
     parts_.assignments.give_back(context, shape, waiting - plan.left);
   }
 }

@@ -24,12 +24,15 @@ std::string Tasks::pending_reason(const Task& task, const scheduling::ClusterSna
       return more == 0 ? text : text + " and " + std::to_string(more) + " more";
     }
     case Task::State::kQueued: {
-      std::string text = scheduling::explain_infeasible(cluster, task.call->demand);
+      std::string text =
+          scheduling::explain_infeasible(cluster, {task.call->demand, task.call->placement});
       if (!text.empty()) {
         infeasible = TaskSnapshot::Infeasible::kYes;
         return text;
       }
-      return "waits for " + task.call->demand.to_text() + ": no node that has it is free now";
+      const std::string where = scheduling::where_text(task.call->placement);
+      return "waits for " + task.call->demand.to_text() + (where.empty() ? "" : " " + where) +
+             ": no node that has it is free now";
     }
     case Task::State::kAssigned:
       return is_own_node(task.node) ? parts_.assignments.pending_reason(task.own_attempt)

@@ -134,6 +134,7 @@ void Workers::on_done(NodeContext& context, ClientId id, Done&& message) {
 void Workers::serve(NodeContext& context) {
   if (!actor_requests_.empty()) grant_actors(context);
   parts_.assignments.dispatch(context);
+  parts_.tasks.on_room_here(context);
 }
 
 JobId Workers::job_of(ClientId id) const {

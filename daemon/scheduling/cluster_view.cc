@@ -9,6 +9,8 @@ void ClusterView::on_view(const NodeView& view) {
   if (node.has_view && view.version <= node.view.version) return;
   node.view = view;
   node.has_view = true;
+  if (node.labels == nullptr || *node.labels != view.labels)
+    node.labels = std::make_shared<const Labels>(view.labels);
   node.credit_used = {};
   if (view.version > node.excluded_at) node.is_excluded = false;
   count_others();
@@ -47,6 +49,15 @@ void ClusterView::on_ended(NodeId id, const ResourceSet& demand) {
   if (it != nodes_.end()) it->second.credit_used.subtract(demand);
 }
 
+void ClusterView::on_spread(NodeId id) {
+  ++last_spread_turn_;
+  if (id == self_) {
+    own_spread_turn_ = last_spread_turn_;
+  } else if (const auto it = nodes_.find(id); it != nodes_.end()) {
+    it->second.spread_turn = last_spread_turn_;
+  }
+}
+
 NodeState ClusterView::state_of(NodeId id) const {
   const auto it = nodes_.find(id);
   return it == nodes_.end() ? NodeState::kAlive : it->second.state;
@@ -57,7 +68,8 @@ ClusterSnapshot ClusterView::snapshot(const ResourceSet& own_total,
   ClusterSnapshot snapshot;
   snapshot.self = self_;
   const auto add_self = [&] {
-    snapshot.nodes.push_back({self_, "", own_total, own_available, NodeLoad::Accepts::kYes});
+    snapshot.nodes.push_back({self_, "", own_total, own_available, NodeLoad::Accepts::kYes,
+                              own_labels_, own_spread_turn_});
   };
   bool self_done = false;
   for (const auto& [id, node] : nodes_) {
@@ -70,6 +82,8 @@ ClusterSnapshot ClusterView::snapshot(const ResourceSet& own_total,
     NodeLoad load;
     load.node = id;
     load.name = node.view.name;
+    load.labels = node.labels;
+    load.spread_turn = node.spread_turn;
     load.total = node.view.total;
     load.available = node.view.total;
     load.available.subtract(node.view.used);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "common/types/head_messages.h"
@@ -12,7 +14,8 @@ namespace rayd::scheduling {
 
 class ClusterView {
  public:
-  explicit ClusterView(NodeId self) : self_(self) {}
+  explicit ClusterView(NodeId self, Labels own_labels = {})
+      : self_(self), own_labels_(std::make_shared<const Labels>(std::move(own_labels))) {}
 
   /// A view that is not newer than the one known is ignored.
   void on_view(const NodeView& view);
@@ -23,6 +26,9 @@ class ClusterView {
 
   void on_assigned(NodeId node, const ResourceSet& demand);
   void on_ended(NodeId node, const ResourceSet& demand);
+
+  /// A spread task went there: its next turn comes after the others'.
+  void on_spread(NodeId node);
 
   /// No other node could be given work, now or later.
   bool is_alone() const { return others_ == 0; }
@@ -39,11 +45,16 @@ class ClusterView {
     ResourceSet credit_used;  // assigned since the view, minus ended since the view
     uint64_t excluded_at = 0;
     bool is_excluded = false;
+    std::shared_ptr<const Labels> labels = nullptr;
+    uint64_t spread_turn = 0;
   };
 
   void count_others();
 
   NodeId self_;
+  std::shared_ptr<const Labels> own_labels_;
+  uint64_t own_spread_turn_ = 0;
+  uint64_t last_spread_turn_ = 0;
   std::map<NodeId, Node> nodes_;
   size_t others_ = 0;  // nodes other than this one, not dead
 };

@@ -25,6 +25,7 @@ ShapeId ShapeTable::shape_of(const TemplateRef& call) {
 ShapeId ShapeTable::intern(const CallTemplate& call) {
   Shape shape;
   shape.demand = call.demand;
+  shape.placement = call.placement;
   shape.exclusive =
       call.kind == CallTemplate::Kind::kJobRoot ? Shape::Exclusive::kYes : Shape::Exclusive::kNo;
   shape.runtime = hold_runtime_of(call);

@@ -1,7 +1,7 @@
 // Shapes: what tasks must have in common to wait in one queue and to follow each other on a worker.
 //
-//   CallTemplate ──many to one──▶ Shape (demand, exclusive) ──many to one──▶ Runtime (image,
-//   environment)
+//   CallTemplate ──many to one──▶ Shape (demand, placement, exclusive) ──many to one──▶ Runtime
+//   (image, environment)
 //
 // A small number stands for each, so that the way of a task compares numbers only. Numbers are
 // reused when no template, worker or request needs them any more.
@@ -32,6 +32,7 @@ struct Runtime {
 struct Shape {
   ResourceSet demand;
   RuntimeId runtime = kNoId;
+  Placement placement;
   /// A job's root is never queued behind another task: it runs as long as its job.
   enum class Exclusive : bool { kNo, kYes };
   Exclusive exclusive = Exclusive::kNo;

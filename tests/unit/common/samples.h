@@ -34,6 +34,10 @@ inline constexpr NodeState kLastOf<NodeState> = NodeState::kDead;
 template <>
 inline constexpr JobState kLastOf<JobState> = JobState::kCancelled;
 template <>
+inline constexpr Placement::Strategy kLastOf<Placement::Strategy> = Placement::Strategy::kBundle;
+template <>
+inline constexpr LabelTerm::Holds kLastOf<LabelTerm::Holds> = LabelTerm::Holds::kExists;
+template <>
 inline constexpr CallTemplate::Kind kLastOf<CallTemplate::Kind> = CallTemplate::Kind::kJobRoot;
 template <>
 inline constexpr Announce::Hosted::Phase kLastOf<Announce::Hosted::Phase> =
@@ -106,6 +110,7 @@ class Samples {
   void fill(Bytes& bytes) { bytes = Bytes::copy(make<std::string>()); }
   void fill(ObjectId& id) { id = make<TaskId>().object(static_cast<uint32_t>(random_.below(9))); }
   void fill(TaskId& id) { id = TaskId::make(make<ClientId>(), 1 + random_.below(Id::kMaxSeq)); }
+  void fill(GroupId& id) { id = GroupId::of(make<TaskId>()); }
   void fill(ActorId& id) { id = ActorId::of(make<TaskId>()); }
   void fill(KeyHash& hash) {
     for (uint8_t& byte : hash.bytes) byte = static_cast<uint8_t>(random_.next());

@@ -9,6 +9,8 @@ using namespace rayd::scheduling;
 
 namespace {
 
+const Placement kAnywhere;
+
 ResourceSet cpus(int64_t count) {
   ResourceSet set;
   set.cpu = count * kUnit;
@@ -94,15 +96,15 @@ TEST_CASE("a demand of zero fits everywhere, as often as asked") {
 
 TEST_CASE("an infeasible demand says what is missing and the cure") {
   const auto cluster = cluster_of({node(1, cpus(2), cpus(2))});
-  CHECK(explain_infeasible(cluster, gpus(1)) ==
+  CHECK(explain_infeasible(cluster, {gpus(1), kAnywhere}) ==
         "needs GPU 1; no node has more than 0: start a node that has it, or ask for less");
-  CHECK(explain_infeasible(cluster, cpus(2)).empty());
+  CHECK(explain_infeasible(cluster, {cpus(2), kAnywhere}).empty());
   ResourceSet both = cpus(2);
   both.custom.push_back({"disk", kUnit / 2});
   ResourceSet disk;
   disk.custom.push_back({"disk", kUnit});
   const auto split = cluster_of({node(1, cpus(2), cpus(2)), node(2, disk, disk)});
-  CHECK(explain_infeasible(split, both) ==
+  CHECK(explain_infeasible(split, {both, kAnywhere}) ==
         "needs CPU 2, disk 0.5; no single node has all of it: start a node that has it, or ask "
         "for less");
 }
