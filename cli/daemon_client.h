@@ -20,6 +20,10 @@
 #include "common/types/job.h"
 #include "common/types/token.h"
 
+namespace rayd {
+class HeadDial;
+}
+
 namespace rayd::cli {
 
 struct DaemonFacts {
@@ -108,6 +112,8 @@ class DaemonClient {
  public:
   /// Connects and says hello. kUnavailable: nobody serves there, or another protocol.
   static Result<std::unique_ptr<DaemonClient>> connect(const std::string& socket);
+  /// The same with a head elsewhere.
+  static Result<std::unique_ptr<DaemonClient>> connect(const HeadDial& head);
   virtual ~DaemonClient() = default;
 
   virtual void set_interrupt(int fd) = 0;

@@ -6,6 +6,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <random>
 
 namespace rayd::cli {
 namespace {
@@ -61,7 +62,8 @@ Result<std::unique_ptr<ModuleScope>> ModuleScope::open(
   }
   const auto path = module_path(file);
   if (!path) return path.error();
-  scope->once_ = "once-" + std::to_string(getpid());
+  // Of this process, on whatever machine it is.
+  scope->once_ = "once-" + std::to_string(getpid()) + "-" + std::to_string(std::random_device{}());
   auto module = client.add_module(scope->once_, *path);
   if (!module) {
     scope->once_.clear();

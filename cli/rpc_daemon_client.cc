@@ -2,6 +2,8 @@
 
 #include "cli/daemon_client.h"
 #include "cli/rpc_translate.h"
+#include "common/net/head_dial.h"
+#include "common/net/image_upload.h"
 #include "common/net/rpc_client.h"
 #include "common/net/rpc_errors.h"
 #include "common/wire/hot_lane.h"
@@ -14,6 +16,7 @@ constexpr uint32_t kProtocol = 1;
 constexpr Duration kPatience = Duration::seconds(30);
 /// A module's description may take its 10 s.
 constexpr Duration kLongPatience = Duration::seconds(60);
+constexpr Duration kDialPatience = Duration::seconds(10);
 constexpr uint32_t kReadBytes = 1 << 20;
 
 uint32_t millis(Duration duration) {
@@ -28,6 +31,15 @@ class Waiter {
     auto client = RpcClient::connect(waiter->loop_, socket);
     if (!client) return client.error();
     waiter->client_ = std::move(*client);
+    return waiter;
+  }
+
+  static Result<std::unique_ptr<Waiter>> connect(const HeadDial& head) {
+    auto link = head.dial(kDialPatience);
+    if (!link) return link.error();
+    auto waiter = std::make_unique<Waiter>();
+    waiter->client_ =
+        std::make_unique<RpcClient>(waiter->loop_, attach_link(waiter->loop_, std::move(*link)));
     return waiter;
   }
 
@@ -105,8 +117,12 @@ class RpcTaskSession final : public TaskSession {
 
 class RpcDaemonClient final : public DaemonClient {
  public:
-  explicit RpcDaemonClient(std::unique_ptr<Waiter> waiter)
-      : waiter_(std::move(waiter)), daemon_(waiter_->rpc().bootstrap<schema::Daemon>()) {}
+  enum class Elsewhere : bool { kNo, kYes };  // whether files here are files there
+
+  RpcDaemonClient(std::unique_ptr<Waiter> waiter, Elsewhere elsewhere)
+      : waiter_(std::move(waiter)),
+        daemon_(waiter_->rpc().bootstrap<schema::Daemon>()),
+        elsewhere_(elsewhere) {}
 
   ~RpcDaemonClient() noexcept override = default;
 
@@ -195,7 +211,14 @@ class RpcDaemonClient final : public DaemonClient {
   Result<ModuleContents> add_module(const std::string& name, const std::string& path) override {
     auto request = daemon_.addModuleRequest();
     request.setName(name);
-    request.setPath(path);
+    if (elsewhere_ == Elsewhere::kYes) {
+      const auto hash = upload_image(waiter_->rpc(), daemon_, path);
+      if (!hash) return hash.error();
+      request.setHash({hash->bytes.data(), hash->bytes.size()});
+      request.setFileName(path.substr(path.rfind('/') + 1));
+    } else {
+      request.setPath(path);
+    }
     const auto answer = waiter_->wait(request.send(), kLongPatience);
     if (!answer) return answer.error();
     return read_module(name, answer->getHash(), answer->getDescription());
@@ -275,17 +298,26 @@ class RpcDaemonClient final : public DaemonClient {
  private:
   std::unique_ptr<Waiter> waiter_;
   schema::Daemon::Client daemon_;
+  Elsewhere elsewhere_;
   DaemonFacts facts_;
 };
+
+Result<std::unique_ptr<DaemonClient>> greet(Result<std::unique_ptr<Waiter>> waiter,
+                                            RpcDaemonClient::Elsewhere elsewhere) {
+  if (!waiter) return waiter.error();
+  auto client = std::make_unique<RpcDaemonClient>(std::move(*waiter), elsewhere);
+  if (const Status greeted = client->hello(); !greeted.ok()) return greeted.error();
+  return std::unique_ptr<DaemonClient>{std::move(client)};
+}
 
 }  // namespace
 
 Result<std::unique_ptr<DaemonClient>> DaemonClient::connect(const std::string& socket) {
-  auto waiter = Waiter::connect(socket);
-  if (!waiter) return waiter.error();
-  auto client = std::make_unique<RpcDaemonClient>(std::move(*waiter));
-  if (const Status greeted = client->hello(); !greeted.ok()) return greeted.error();
-  return std::unique_ptr<DaemonClient>{std::move(client)};
+  return greet(Waiter::connect(socket), RpcDaemonClient::Elsewhere::kNo);
+}
+
+Result<std::unique_ptr<DaemonClient>> DaemonClient::connect(const HeadDial& head) {
+  return greet(Waiter::connect(head), RpcDaemonClient::Elsewhere::kYes);
 }
 
 }  // namespace rayd::cli

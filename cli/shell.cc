@@ -1,23 +1,43 @@
 #include "cli/shell.h"
 
-namespace rayd::cli {
+#include "cli/version.h"
+#include "common/config/token_words.h"
+#include "common/net/head_dial.h"
 
-Result<std::vector<std::string>> Shell::sockets() const {
+namespace rayd::cli {
+namespace {
+
+Result<std::unique_ptr<DaemonClient>> connect_elsewhere(const Shell& shell) {
+  const auto word = shell.token();
+  if (!word) return word.error();
+  const auto access = parse_head_access(shell.config().address, *word);
+  if (!access) return access.error();
+  const auto identity = client_identity(make_client_folder(shell.environment));
+  if (!identity) return identity.error();
+  return DaemonClient::connect(HeadDial{*access, *identity, std::string("rayctl ") + kVersion});
+}
+
+}  // namespace
+
+bool Shell::is_elsewhere() const {
+  const std::string& address = config().address;
+  return !address.empty() && !address.starts_with("unix:") && !address.starts_with('/');
+}
+
+std::vector<std::string> Shell::sockets() const {
   const std::string& address = config().address;
   if (address.empty()) return find_sockets(config().cluster, environment);
-  if (address.starts_with("unix:")) return std::vector{address.substr(5)};
-  if (address.starts_with('/')) return std::vector{address};
-  return Error{ErrorCode::kInvalidArgument,
-               "address '" + address +
-                   "': this version reaches the daemon of its own machine, by "
-                   "unix:PATH"};
+  return {address.starts_with("unix:") ? address.substr(5) : address};
+}
+
+Result<std::string> Shell::token() const {
+  return find_token({command.text("--token"), command.text("--token-file")}, environment);
 }
 
 Result<std::unique_ptr<DaemonClient>> Shell::connect() const {
-  const auto paths = sockets();
-  if (!paths) return paths.error();
+  if (is_elsewhere()) return connect_elsewhere(*this);
   std::string refusals;
-  for (const std::string& path : *paths) {
+  for (const std::string& path : sockets()) {
     auto client = DaemonClient::connect(path);
     if (client) return client;
     if (client.error().code != ErrorCode::kUnavailable) return client.error();

@@ -23,8 +23,12 @@ struct Shell {
   std::string name_space() const { return loaded.config.ray_namespace; }
 
   /// The sockets that are looked at, in this order: --address or $RAY_ADDRESS alone, else the
-  /// user's and the system's of --cluster.
-  Result<std::vector<std::string>> sockets() const;
+  /// user's and the system's of --cluster. Precondition: not is_elsewhere().
+  std::vector<std::string> sockets() const;
+  /// --address is HOST:PORT: the head of a cluster that has no daemon on this machine.
+  bool is_elsewhere() const;
+  /// The word that lets in there.
+  Result<std::string> token() const;
   /// kUnavailable with what to do next.
   Result<std::unique_ptr<DaemonClient>> connect() const;
   /// The places of this user's cluster of the name in force.

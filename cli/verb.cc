@@ -13,6 +13,10 @@ constexpr std::string_view kLater[] = {
 constexpr Flag kCommon[] = {
     {"-o", "FORMAT", "how results are written", FlagType::kChoice, 0, "table|wide|json|jsonl|csv"},
     {"--json", "", "the same as -o json", FlagType::kSwitch},
+    {"--token", "WORD",
+     "what --address HOST:PORT lets in by (better: --token-file, RAYD_TOKEN, RAYD_TOKEN_FILE)",
+     FlagType::kText},
+    {"--token-file", "FILE", "a file with it; - is standard input", FlagType::kText},
     {"--quiet", "", "nothing on standard error but errors", FlagType::kSwitch, 'q'},
     {"--help", "", "this text", FlagType::kSwitch, 'h'},
 };

@@ -185,31 +185,13 @@ Status check_command(const Shell& shell) {
                "start --address HOST:PORT --token …, the line that the head's start prints)"};
 }
 
-/// The word that lets this machine join, from the first place that has one.
-Result<std::string> find_token(const Shell& shell) {
-  if (const auto word = shell.command.text("--token")) return *word;
-  if (const auto path = shell.command.text("--token-file")) {
-    std::ifstream file{*path == "-" ? "/dev/stdin" : *path};
-    std::string word;
-    if (file >> word) return word;
-    return Error{ErrorCode::kInvalidArgument,
-                 "--token-file " + *path + ": there is no token in it"};
-  }
-  if (const char* token = std::getenv("RAYD_TOKEN"); token != nullptr && *token != 0) {
-    return std::string{token};
-  }
-  return Error{ErrorCode::kInvalidArgument,
-               "to join, a token is needed: --token, --token-file FILE (- for standard input) or "
-               "RAYD_TOKEN. The head makes one: rayctl token create --role join"};
-}
-
 /// The daemon reads it from the environment, where others do not see it.
 Status pass_token(const Shell& shell) {
   if (shell.command.has("--head")) {
     unsetenv("RAYD_TOKEN");
     return {};
   }
-  const auto token = find_token(shell);
+  const auto token = shell.token();
   if (!token) return token.error();
   setenv("RAYD_TOKEN", token->c_str(), 1);
   return {};
@@ -264,9 +246,6 @@ int run_start(Shell& shell) {
 
 constexpr Flag kFlags[] = {
     {"--head", "", "begin a cluster on this machine", FlagType::kSwitch},
-    {"--token", "WORD", "what lets this machine join (better: --token-file, or RAYD_TOKEN)",
-     FlagType::kText},
-    {"--token-file", "FILE", "a file with it; - is standard input", FlagType::kText},
     {"--block", "", "stay until the daemon ends; Ctrl-C ends it", FlagType::kSwitch},
 };
 

@@ -68,10 +68,19 @@ int done_at(const Shell& shell, const Running& running) {
   return kDone;
 }
 
+/// Only the owner may, on a machine of the cluster: the head says so.
+int stop_elsewhere(const Shell& shell) {
+  const auto client = shell.connect();
+  if (!client) return shell.output.fail(client.error());
+  const Force force = shell.command.has("--force") ? Force::kYes : Force::kNo;
+  const Status asked =
+      shell.command.has("--all") ? (*client)->stop_all(force) : (*client)->stop(force);
+  return asked.ok() ? kDone : shell.output.fail(asked.error());
+}
+
 int run_stop(Shell& shell) {
-  const auto sockets = shell.sockets();
-  if (!sockets) return shell.output.fail(sockets.error());
-  const auto running = find_running(*sockets);
+  if (shell.is_elsewhere()) return stop_elsewhere(shell);
+  const auto running = find_running(shell.sockets());
   if (!running) {
     shell.output.say("no cluster named '" + shell.config().cluster + "' runs here: nothing to do");
     return kDone;

@@ -75,6 +75,14 @@ Status check_folder(const std::string& path, const Environment& environment) {
   return {};
 }
 
+Status make_own_folder(const std::string& path, mode_t mode, const Environment& environment) {
+  // mkdir never follows a link that somebody left there, and lstat then sees the link.
+  if (mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+    return refuse(ErrorCode::kUnavailable, path + ": " + std::strerror(errno));
+  }
+  return check_folder(path, environment);
+}
+
 // Makes the folder and its missing parents. The last two levels (…/rayd/NAME) are rayd's own and
 // are checked; what lies above belongs to the system.
 Status make_folder(const std::string& path, const Environment& environment) {
@@ -85,11 +93,7 @@ Status make_folder(const std::string& path, const Environment& environment) {
   fs::create_directories(folder.parent_path().parent_path(), error);
   if (error) return refuse(ErrorCode::kUnavailable, path + ": " + error.message());
   for (const fs::path& own : {folder.parent_path(), folder}) {
-    // mkdir never follows a link that somebody left there, and lstat then sees the link.
-    if (mkdir(own.c_str(), mode) != 0 && errno != EEXIST) {
-      return refuse(ErrorCode::kUnavailable, own.string() + ": " + std::strerror(errno));
-    }
-    if (auto checked = check_folder(own.string(), environment); !checked.ok()) return checked;
+    if (auto made = make_own_folder(own.string(), mode, environment); !made.ok()) return made;
   }
   return {};
 }
@@ -124,6 +128,19 @@ Status make_places(const Places& places, const Environment& environment) {
     if (auto made = make_folder(folder, environment); !made.ok()) return made;
   }
   return {};
+}
+
+Result<std::string> make_client_folder(const Environment& environment) {
+  const auto places = find_places("default", environment);
+  if (!places) return places.error();
+  const std::filesystem::path folder = std::filesystem::path(places->state_dir).parent_path();
+  std::error_code error;
+  std::filesystem::create_directories(folder.parent_path(), error);
+  if (error) return refuse(ErrorCode::kUnavailable, folder.string() + ": " + error.message());
+  const mode_t mode = is_system(environment) ? 0755 : 0700;
+  const Status made = make_own_folder(folder.string(), mode, environment);
+  if (!made.ok()) return made.error();
+  return folder.string();
 }
 
 std::vector<std::string> find_sockets(std::string_view cluster, const Environment& environment) {

@@ -46,4 +46,8 @@ Status make_places(const Places& places, const Environment& environment);
 /// Those whose folder belongs to neither this user nor root are left out.
 std::vector<std::string> find_sockets(std::string_view cluster, const Environment& environment);
 
+/// The folder of what this user's programs keep for all clusters: the key by which heads elsewhere
+/// know them. Made if it is missing; errors as make_places() has them.
+Result<std::string> make_client_folder(const Environment& environment);
+
 }  // namespace rayd

@@ -59,8 +59,10 @@ interface Daemon {
       -> (bytes :Data, complete :Bool);
   # complete: nothing follows these bytes.
 
-  addModule @10 (name :Text, path :Text) -> (hash :Data, description :Text);
-  # A path of this machine, readable by the caller; its content is copied and kept by hash.
+  addModule @10 (name :Text, path :Text, hash :Data, fileName :Text)
+      -> (hash :Data, description :Text);
+  # A path of this machine, readable by the caller, whose content is copied and kept by hash: the
+  # owner's. An empty path: the image of that hash, which writeImage brought from `fileName`.
   removeModule @11 (name :Text) -> ();
   describeModules @12 () -> (modules :List(Module));
 
@@ -85,6 +87,12 @@ interface Daemon {
 
   stopAll @19 (force :Bool) -> ();
   # Ends every daemon of the cluster, the head's last.
+
+  writeImage @20 (hash :Data, offset :UInt64, bytes :Data, complete :Bool) -> (present :Bool);
+  # A program's or module's file from a machine without a daemon, a part at a time, in order; one at
+  # a time on a connection. Offset 0 begins anew, and without bytes it only asks. present: all of it
+  # is here, whoever brought it. kInvalidArgument: a part that does not continue it, or more than
+  # 1 GiB; kCorrupt: the whole is not what its hash says.
 }
 
 interface HeadForNode {

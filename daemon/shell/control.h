@@ -79,6 +79,11 @@ struct StoreUse {
 
 class Images;
 
+struct ModuleFile {
+  std::string path;                  // of this machine; else only what it is called elsewhere
+  std::optional<ImageHash> brought;  // it was uploaded
+};
+
 class Control {
  public:
   virtual ~Control() = default;
@@ -99,7 +104,7 @@ class Control {
   virtual std::optional<JobId> root_job_of(ClientId worker) const = 0;
   virtual bool is_cancelled(JobId job) const = 0;
 
-  virtual void add_module(const std::string& name, const std::string& path,
+  virtual void add_module(const std::string& name, const ModuleFile& file,
                           Callback<ModuleRow> done) = 0;
   /// At the head; its image is here.
   virtual void put_module(ModuleRow row, Callback<ModuleRow> done) = 0;

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <iterator>
+#include <string>
 
+#include "common/base/result.h"
 #include "daemon/shell/rpc_peer.h"
 
 namespace rayd::shell {
@@ -45,8 +47,8 @@ inline constexpr ControlMethod kControlMethods[] = {
     {"cancelJob", ControlMethod::Where::kHead, ControlMethod::Who::kSubmitters},
     {"listFiles", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
     {"readFile", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
-    {"addModule", ControlMethod::Where::kHere, ControlMethod::Who::kOwner},
-    {"removeModule", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
+    {"addModule", ControlMethod::Where::kHere, ControlMethod::Who::kSubmitters},
+    {"removeModule", ControlMethod::Where::kHead, ControlMethod::Who::kSubmitters},
     {"describeModules", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
     {"readLogs", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
     {"stop", ControlMethod::Where::kHere, ControlMethod::Who::kOwner},
@@ -55,12 +57,25 @@ inline constexpr ControlMethod kControlMethods[] = {
     {"revokeToken", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
     {"enlist", ControlMethod::Where::kHere, ControlMethod::Who::kMembers},
     {"stopAll", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
+    {"writeImage", ControlMethod::Where::kHere, ControlMethod::Who::kSubmitters},
 };
 
 inline const ControlMethod& control_method(uint16_t ordinal) {
   static constexpr ControlMethod kUnknown{"this", ControlMethod::Where::kHere,
                                           ControlMethod::Who::kAnybody};
   return ordinal < std::size(kControlMethods) ? kControlMethods[ordinal] : kUnknown;
+}
+
+/// Names what it takes. Precondition: not allowed.
+inline Error refusal_of(const ControlMethod& method, RpcPeer::Role asked_by) {
+  std::string needs = "the owner of the cluster, on one of its machines";
+  if (method.who == ControlMethod::Who::kSubmitters) needs = "a token of role submit";
+  if (method.who == ControlMethod::Who::kMembers) needs = "a node of the cluster";
+  if (method.who == ControlMethod::Who::kWorkers) needs = "a program on a machine of the cluster";
+  const char* has = "";
+  if (asked_by == RpcPeer::Role::kSubmit) has = ", and yours is a token of role submit";
+  if (asked_by == RpcPeer::Role::kLook) has = ", and yours is a token of role look";
+  return {ErrorCode::kNotAllowed, std::string{method.name} + " takes " + needs + has};
 }
 
 }  // namespace rayd::shell

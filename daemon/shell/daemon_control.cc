@@ -147,9 +147,9 @@ bool DaemonCore::is_cancelled(JobId job) const {
          row->cancel_asked == JobRow::CancelAsked::kYes;
 }
 
-void DaemonCore::add_module(const std::string& name, const std::string& path,
+void DaemonCore::add_module(const std::string& name, const ModuleFile& file,
                             Callback<ModuleRow> done) {
-  const auto image = images_.add(path);
+  const auto image = file.brought ? images_.find(*file.brought) : images_.add(file.path);
   if (!image) return done(image.error());
   auto description = images_.describe(*image, {options_.worker_program, options_.library_dir});
   if (!description) return done(description.error());
@@ -158,7 +158,7 @@ void DaemonCore::add_module(const std::string& name, const std::string& path,
                       "the module's description is no JSON: " + parsed.error().message});
   }
   ModuleRow row;
-  row.file_name = path.substr(path.rfind('/') + 1);
+  row.file_name = file.path.substr(file.path.rfind('/') + 1);
   row.name = name.empty() ? default_module_name(row.file_name) : name;
   row.hash = image->hash;
   row.description_json = std::move(*description);

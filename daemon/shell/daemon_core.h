@@ -62,7 +62,7 @@ class DaemonCore final : public Control,
   JobBook& book() override { return book_; }
   std::optional<JobId> root_job_of(ClientId worker) const override;
   bool is_cancelled(JobId job) const override;
-  void add_module(const std::string& name, const std::string& path,
+  void add_module(const std::string& name, const ModuleFile& file,
                   Callback<ModuleRow> done) override;
   void put_module(ModuleRow row, Callback<ModuleRow> done) override;
   Images& images() override { return images_; }

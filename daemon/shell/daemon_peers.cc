@@ -209,6 +209,7 @@ std::variant<RpcPeer, HelloRefused> DaemonCore::judge(const Arrival& arrival) {
   const head::PresentedToken presented{hello.token->id, hash_secret(hello.token->secret)};
   auto verdict = cores_.head().verify(unix_ms_now(), presented, TokenRole::kSubmit);
   peer.role = RpcPeer::Role::kSubmit;
+  peer.key = arrival.key();
   if (verdict == head::TokenVerdict::kWrongRole) {
     verdict = cores_.head().verify(unix_ms_now(), presented, TokenRole::kLook);
     peer.role = RpcPeer::Role::kLook;

@@ -221,7 +221,7 @@ void ClusterLinks::publish_module(const ModuleRow& row, Callback<ModuleRow> done
 
 schema::HeadForNode::Client ClusterLinks::enlist(NodeId member, schema::NodeControl::Client node) {
   members_.insert_or_assign(member, std::move(node));
-  return make_head_for_node(control_, member);
+  return make_head_for_node(control_);
 }
 
 kj::Promise<std::vector<kj::Own<ClusterLinks::Items>>> ClusterLinks::gather(

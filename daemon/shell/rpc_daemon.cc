@@ -4,6 +4,7 @@
 
 #include "common/wire/job_parameters.h"
 #include "daemon/shell/control_methods.h"
+#include "daemon/shell/image_upload.h"
 #include "daemon/shell/rpc_items.h"
 #include "daemon/shell/rpc_job.h"
 #include "daemon/shell/rpc_poll.h"
@@ -44,19 +45,14 @@ void write_items_of_all(const std::vector<ItemRow>& ours,
 class DaemonServer final : public schema::Daemon::Server {
  public:
   DaemonServer(Control& control, boost::asio::io_context& io, RpcPeer peer, ClusterLinks& links)
-      : control_(control), io_(io), peer_(peer), links_(links) {}
+      : control_(control), io_(io), peer_(peer), links_(links), upload_(control.images()) {}
 
   // Judges who may, and passes on what is the head's to answer.
   DispatchCallResult dispatchCall(
       uint64_t interface, uint16_t method,
       capnp::CallContext<capnp::AnyPointer, capnp::AnyPointer> context) override {
     const ControlMethod& called = control_method(method);
-    if (!called.allows(peer_.role)) {
-      throw_error({ErrorCode::kNotAllowed,
-                   std::string{called.name} +
-                       " is not allowed from here: ask as the owner, on a machine of the cluster, "
-                       "or with a token of another role"});
-    }
+    if (!called.allows(peer_.role)) throw_error(refusal_of(called, peer_.role));
     if (called.where == ControlMethod::Where::kHead) {
       if (auto head = links_.head()) {
         const auto params = context.getParams();
@@ -218,12 +214,33 @@ class DaemonServer final : public schema::Daemon::Server {
   kj::Promise<void> addModule(AddModuleContext context) override {
     PromisedCallback<ModuleRow> added;
     const auto params = context.getParams();
-    control_.add_module(params.getName().cStr(), params.getPath().cStr(), added.callback());
+    const std::string path = params.getPath().cStr();
+    // Whoever names a file of this machine has this daemon read it.
+    if (!path.empty() && peer_.role != RpcPeer::Role::kOwner) {
+      throw_error(
+          {ErrorCode::kNotAllowed, "a module by its path is for the owner, on its machine"});
+    }
+    ModuleFile file{path, {}};
+    if (path.empty()) {
+      file.path = params.getFileName().cStr();
+      file.brought = read_hash(params.getHash());
+    }
+    control_.add_module(params.getName().cStr(), file, added.callback());
     return added.take().then([context, value = added.value()]() mutable {
       const ModuleRow& row = value();
       context.getResults().setHash({row.hash.bytes.data(), row.hash.bytes.size()});
       context.getResults().setDescription(row.description_json);
     });
+  }
+
+  kj::Promise<void> writeImage(WriteImageContext context) override {
+    const auto params = context.getParams();
+    const auto bytes = params.getBytes();
+    const auto last = params.getComplete() ? ImageUpload::Last::kYes : ImageUpload::Last::kNo;
+    const auto present = value_or_throw(upload_.write(
+        read_hash(params.getHash()), params.getOffset(), {bytes.begin(), bytes.size()}, last));
+    context.getResults().setPresent(present == ImageUpload::Present::kYes);
+    return kj::READY_NOW;
   }
 
   kj::Promise<void> removeModule(RemoveModuleContext context) override {
@@ -340,6 +357,7 @@ class DaemonServer final : public schema::Daemon::Server {
   boost::asio::io_context& io_;
   RpcPeer peer_;
   ClusterLinks& links_;
+  ImageUpload upload_;
 };
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 #include "common/base/unique_fd.h"
 #include "common/net/rpc_errors.h"
-#include "daemon/shell/images.h"
+#include "daemon/shell/image_upload.h"
 #include "daemon/shell/rpc_items.h"
 #include "daemon/shell/rpc_job.h"
 #include "daemon/shell/rpc_values.h"
@@ -17,15 +17,6 @@ namespace rayd::shell {
 namespace {
 
 constexpr uint32_t kMostPartBytes = 4 << 20;
-
-ImageHash read_hash(capnp::Data::Reader data) {
-  ImageHash hash;
-  if (data.size() != hash.bytes.size()) {
-    throw_error({ErrorCode::kInvalidArgument, "a hash of the wrong length"});
-  }
-  std::copy(data.begin(), data.end(), hash.bytes.begin());
-  return hash;
-}
 
 class NodeControlServer final : public schema::NodeControl::Server {
  public:
@@ -66,7 +57,7 @@ class NodeControlServer final : public schema::NodeControl::Server {
 
 class HeadForNodeServer final : public schema::HeadForNode::Server {
  public:
-  HeadForNodeServer(Control& control, NodeId member) : control_(control), member_(member) {}
+  explicit HeadForNodeServer(Control& control) : control_(control), upload_(control.images()) {}
 
   kj::Promise<void> jobSink(JobSinkContext context) override {
     const JobId job{context.getParams().getJob()};
@@ -106,25 +97,10 @@ class HeadForNodeServer final : public schema::HeadForNode::Server {
 
   kj::Promise<void> writeImage(WriteImageContext context) override {
     const auto params = context.getParams();
-    const ImageHash hash = read_hash(params.getHash());
-    if (control_.images().find(hash)) return kj::READY_NOW;
-    // Each member has a file of its own, so two that bring the same do not mix.
-    const std::string path = control_.images().temporary_path(hash) + "-" + to_string(member_);
-    const int fresh = params.getOffset() == 0 ? O_TRUNC : 0;
-    const UniqueFd file{open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | fresh, 0600)};
     const auto bytes = params.getBytes();
-    struct stat status {};
-    if (!file || fstat(file.get(), &status) != 0 ||
-        static_cast<uint64_t>(status.st_size) != params.getOffset() ||
-        pwrite(file.get(), bytes.begin(), bytes.size(), static_cast<off_t>(params.getOffset())) !=
-            static_cast<ssize_t>(bytes.size())) {
-      unlink(path.c_str());
-      throw_error({ErrorCode::kInvalidArgument, "this part of the image does not continue it"});
-    }
-    if (!params.getComplete()) return kj::READY_NOW;
-    const auto added = control_.images().add_as(path, hash);
-    unlink(path.c_str());
-    value_or_throw(Result<Image>{added});
+    const auto last = params.getComplete() ? ImageUpload::Last::kYes : ImageUpload::Last::kNo;
+    value_or_throw(upload_.write(read_hash(params.getHash()), params.getOffset(),
+                                 {bytes.begin(), bytes.size()}, last));
     return kj::READY_NOW;
   }
 
@@ -142,7 +118,7 @@ class HeadForNodeServer final : public schema::HeadForNode::Server {
 
  private:
   Control& control_;
-  NodeId member_;
+  ImageUpload upload_;
 };
 
 }  // namespace
@@ -150,8 +126,8 @@ class HeadForNodeServer final : public schema::HeadForNode::Server {
 schema::NodeControl::Client make_node_control(Control& control) {
   return kj::heap<NodeControlServer>(control);
 }
-schema::HeadForNode::Client make_head_for_node(Control& control, NodeId member) {
-  return kj::heap<HeadForNodeServer>(control, member);
+schema::HeadForNode::Client make_head_for_node(Control& control) {
+  return kj::heap<HeadForNodeServer>(control);
 }
 
 }  // namespace rayd::shell

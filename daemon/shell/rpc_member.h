@@ -9,6 +9,6 @@ namespace rayd::shell {
 /// At a node, for the head.
 schema::NodeControl::Client make_node_control(Control& control);
 /// At the head, for that member.
-schema::HeadForNode::Client make_head_for_node(Control& control, NodeId member);
+schema::HeadForNode::Client make_head_for_node(Control& control);
 
 }  // namespace rayd::shell

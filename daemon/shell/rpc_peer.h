@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/base/ids.h"
+#include "common/types/identity.h"
 
 namespace rayd::shell {
 
@@ -20,6 +21,7 @@ struct RpcPeer {
   int32_t pid = 0;                 // kOwner
   std::optional<ClientId> worker;  // kWorker
   NodeId member;                   // kMember
+  KeyHash key;                     // kSubmit, kLook: by which its sessions are known to be its own
 };
 
 }  // namespace rayd::shell

@@ -2,6 +2,15 @@
 
 namespace rayd::shell {
 
+ImageHash read_hash(capnp::Data::Reader data) {
+  ImageHash hash;
+  if (data.size() != hash.bytes.size()) {
+    throw_error({ErrorCode::kInvalidArgument, "a hash of the wrong length"});
+  }
+  std::copy(data.begin(), data.end(), hash.bytes.begin());
+  return hash;
+}
+
 void write_items(capnp::List<schema::Item>::Builder list, const std::vector<ItemRow>& rows,
                  unsigned first) {
   for (unsigned i = 0; i < rows.size(); ++i) {

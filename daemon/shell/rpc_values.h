@@ -72,6 +72,9 @@ class PromisedCallback {
   std::shared_ptr<std::unique_ptr<T>> value_ = std::make_shared<std::unique_ptr<T>>();
 };
 
+/// Of a program or module; throws kInvalidArgument.
+ImageHash read_hash(capnp::Data::Reader data);
+
 /// From that index on.
 void write_items(capnp::List<schema::Item>::Builder list, const std::vector<ItemRow>& rows,
                  unsigned first);
