@@ -38,7 +38,9 @@ void World::forge_release(NodeId from, NodeId to, const LinkMessage& message) {
 }
 
 // True: it has been seen to.
-bool World::break_message(NodeId from, NodeId to, const LinkMessage& message) {
+bool World::break_message(Flight& flight, const LinkMessage& message) {
+  const NodeId from = flight.from;
+  const NodeId to = flight.to;
   if (options_.broken == Break::kNone) return false;
   const auto* peer = std::get_if<PeerMessage>(&message);
   if (is_broken(Break::kForgedRelease)) {
@@ -49,10 +51,10 @@ bool World::break_message(NodeId from, NodeId to, const LinkMessage& message) {
   }
   if (peer == nullptr) return false;
   if (is_broken(Break::kReleaseInTransit)) {
-    link(from, to).messages.push_front(LinkMessage(message));
+    flight.messages.push_front(LinkMessage(message));
     forge_release(from, to, message);
     checker_->check({from});
-    link(from, to).messages.pop_front();
+    flight.messages.pop_front();
     return false;
   }
   if (is_broken(Break::kCountedTwice))

@@ -26,6 +26,9 @@ enum class Break : uint8_t {
   kOutOfOrder,        // a worker takes the second call before the first
   kSkipsCall,         // a worker drops a call
   kHastyHead,         // what the head says leaves before its rows are committed
+  kResumesTooFar,     // a greeting claims one message more than arrived
+  kForgetsAtResume,   // the first message behind a resume is dropped
+  kTwiceAtResume,     // it is heard twice
 };
 
 struct BreakInfo {
@@ -50,6 +53,9 @@ inline constexpr BreakInfo kBreaks[] = {
     {Break::kOutOfOrder, "out_of_order", "P3 iii:"},
     {Break::kSkipsCall, "skips_call", "P3 iii:"},
     {Break::kHastyHead, "hasty_head", "P3 v:"},
+    {Break::kResumesTooFar, "resumes_too_far", "S:"},
+    {Break::kForgetsAtResume, "forgets_at_resume", "S:"},
+    {Break::kTwiceAtResume, "twice_at_resume", "S:"},
 };
 
 inline const BreakInfo* find_break(std::string_view name) {

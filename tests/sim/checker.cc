@@ -99,10 +99,11 @@ void Checker::check_in_flight(NodeId from, NodeId to, const Transfer& transfer, 
 // For each own object and other node: grants on the way there, seen there, and on the way back.
 Checker::Counts Checker::count_grants() {
   Counts counts;
-  for (const auto& [ends, way] : world_.links()) {
-    const auto& [from, to] = ends;
-    if (!is_trusted(from) || !is_trusted(to)) continue;
-    for (const LinkMessage& message : way.messages) {
+  for (const FlightRef& flight : world_.flights()) {
+    const NodeId from = flight->from;
+    const NodeId to = flight->to;
+    if (flight->messages.empty() || !is_trusted(from) || !is_trusted(to)) continue;
+    for (const LinkMessage& message : flight->messages) {
       const auto* peer = std::get_if<PeerMessage>(&message);
       if (peer == nullptr) continue;
       std::visit(
@@ -254,9 +255,10 @@ void Checker::check_attempts() {
 // What is on the way about copies of objects, by the node that has the copy.
 std::set<std::pair<NodeId, ObjectId>> Checker::copies_in_flight() const {
   std::set<std::pair<NodeId, ObjectId>> named;
-  for (const auto& [ends, way] : world_.links()) {
-    const auto& [from, to] = ends;
-    for (const LinkMessage& message : way.messages) {
+  for (const FlightRef& flight : world_.flights()) {
+    const NodeId from = flight->from;
+    const NodeId to = flight->to;
+    for (const LinkMessage& message : flight->messages) {
       const auto* peer = std::get_if<PeerMessage>(&message);
       if (peer == nullptr) continue;
       std::visit(

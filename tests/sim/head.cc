@@ -11,6 +11,7 @@ Head::Head(World& world) : world_(world) { begin(); }
 void Head::begin() {
   HeadOptions options;
   core_ = std::make_unique<head::HeadCore>(options);
+  world_.network.add_head();
   const bool is_forgetful = world_.is_broken(Break::kForgetfulJournal);
   for (const JournalRow& row : committed_)
     if (!is_forgetful || !std::holds_alternative<ActorRow>(row)) core_->load(JournalRow(row));
@@ -21,7 +22,7 @@ void Head::begin() {
   schedule_tick();
 }
 
-void Head::restart(Duration away) {
+void Head::restart(Duration away, Peers::End how) {
   world_.trace.line(world_.now, "head ENDS");
   ++restarts_;
   ++generation_;
@@ -29,11 +30,11 @@ void Head::restart(Duration away) {
   world_.judge.on_head_restart(committed_number_);
   appended_.clear();
   held_.clear();
-  sessions_.clear();
   committed_number_ = 0;
   is_commit_scheduled_ = false;
   tick_at_.reset();
-  world_.cut_links(kHeadNode);
+  world_.network.head().end(how);
+  world_.close_flights(kHeadNode);
   is_away_ = true;
   world_.after(away, [this] { come_back(); });
 }
@@ -43,35 +44,19 @@ void Head::come_back() {
   is_away_ = false;
   world_.jobs.on_head_restart();
   begin();
-  // Sessions come back one by one.
-  for (Node* node : world_.live_nodes()) {
-    world_.after(world_.long_delay(), [this, id = node->id(), generation = generation_] {
-      if (generation != generation_) return;
-      const Node* still = world_.find_node(id);
-      if (still == nullptr || !still->is_alive()) return;
-      const uint64_t session = next_session_++;
-      sessions_[session] = id;
-      input(NodeConnected{session});
-    });
-  }
-  // Whoever was joining asks again.
-  for (auto& [session, joiner] : std::exchange(joining_, {})) join(joiner.first, joiner.second);
+  // Who was joining in this process asks again; the others connect when they find it.
+  for (auto& [session, options] : std::exchange(joining_, {})) join(std::move(options));
 }
 
-void Head::join(NodeOptions options, BesideHead beside_head) {
+void Head::join(NodeOptions options) {
   if (is_away_) {
-    world_.after(Duration::millis(100),
-                 [this, options, beside_head] { join(options, beside_head); });
+    world_.after(Duration::millis(100), [this, options] { join(options); });
     return;
   }
-  const uint64_t session = next_session_++;
-  NodeJoins joins;
-  joins.session = session;
-  joins.announce.view.total = options.total;
-  joins.announce.view.name = options.name;
-  joins.beside_head = beside_head;
-  joining_[session] = {std::move(options), beside_head};
-  input(std::move(joins));
+  const uint64_t session = new_session();
+  const Announce announce = node::first_words(options);
+  joining_[session] = std::move(options);
+  input(NodeJoins{session, announce, BesideHead::kYes});
 }
 
 // ---- the core -----------------------------------------------------------------------------------
@@ -171,16 +156,13 @@ void Head::on(ToNode&& action) { world_.send(kHeadNode, action.node, std::move(a
 
 void Head::on(ToJoiner&& action) {
   const auto joining = joining_.find(action.session);
-  if (joining != joining_.end()) {
-    auto [options, beside_head] = std::move(joining->second);
-    joining_.erase(joining);
-    options.node = action.welcome.node;
-    world_.on_joined(action.welcome, options, beside_head);
-    return;
-  }
-  const auto session = sessions_.find(action.session);
-  if (session != sessions_.end())
-    world_.send(kHeadNode, session->second, HeadToNode{action.welcome});
+  if (joining == joining_.end())
+    return world_.network.head().welcome(action.session, action.welcome);
+  NodeOptions options = std::move(joining->second);
+  joining_.erase(joining);
+  Peers& peers = world_.network.add_node(kHeadMachine);
+  peers.set_node(action.welcome.node);
+  world_.on_joined(peers, action.welcome, options);
 }
 
 void Head::on(RequestReply&& action) { world_.jobs.on_reply(action); }

@@ -11,6 +11,7 @@
 
 #include "common/types/node_io.h"
 #include "daemon/head/head_core.h"
+#include "tests/sim/peers.h"
 
 namespace rayd::sim {
 
@@ -23,9 +24,12 @@ class Head {
   void input(HeadInput&& input);
   /// Its process dies, with what was not committed, and a new one loads the journal.
   /// After so long, in which there is no head.
-  void restart(Duration away);
-  /// A daemon asks for its ordinal; World::on_joined follows.
-  void join(NodeOptions options, BesideHead beside_head);
+  void restart(Duration away, Peers::End how);
+  /// The daemon in this process asks for its ordinal; World::on_joined follows.
+  void join(NodeOptions options);
+  std::optional<KeyHash> key_of(NodeId node) const { return core_->key_of(node); }
+  /// Of a node that comes over the network.
+  uint64_t new_session() { return core_->epoch() << 32 | next_session_++; }
   head::HeadSnapshot snapshot() const { return core_->snapshot(); }
   uint64_t restarts() const { return restarts_; }
 
@@ -58,8 +62,7 @@ class Head {
   bool is_away_ = false;     // there is none
   uint64_t restarts_ = 0;
   uint64_t next_session_ = 1;
-  std::map<uint64_t, std::pair<NodeOptions, BesideHead>> joining_;  // by session
-  std::map<uint64_t, NodeId> sessions_;                             // of nodes that have come back
+  std::map<uint64_t, NodeOptions> joining_;  // in this process, by session
   std::optional<Time> tick_at_;
 };
 

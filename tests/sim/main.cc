@@ -54,7 +54,7 @@ bool parse(int argc, char** argv, Arguments& arguments) {
       arguments.is_many = true;
     } else if (flag == "--first") {
       arguments.first = number;
-    } else if (flag == "--nodes" && number >= 1 && number <= 4) {
+    } else if (flag == "--nodes" && number >= 1 && number <= kMostNodes) {
       arguments.nodes = static_cast<uint32_t>(number);
     } else {
       return false;
@@ -173,7 +173,7 @@ int main(int argc, char** argv) {
   Arguments arguments;
   if (!parse(argc, argv, arguments)) {
     std::fprintf(stderr,
-                 "sim --seed S | --seeds N [--first S] [--nodes 1…4] [--trace]\n"
+                 "sim --seed S | --seeds N [--first S] [--nodes 1…20] [--trace]\n"
                  "sim --breaks | --break NAME [--seed S]\n");
     return 2;
   }

@@ -6,8 +6,8 @@
 
 namespace rayd::sim {
 
-Node::Node(World& world, NodeOptions options, BesideHead beside_head)
-    : world_(world), options_(std::move(options)), beside_head_(beside_head) {
+Node::Node(World& world, NodeOptions options, BesideHead beside_head, Peers& peers)
+    : world_(world), options_(std::move(options)), beside_head_(beside_head), peers_(peers) {
   NodeOptions told = options_;
   if (world_.is_broken(Break::kMoreThanThereIs)) told.total.cpu += kUnit;
   core_ = std::make_unique<node::NodeCore>(told);
@@ -98,7 +98,7 @@ void Node::perform(std::vector<NodeAction>&& actions) {
   }
 }
 
-void Node::crash() {
+void Node::crash(Peers::End how) {
   if (!is_alive_) return;
   world_.trace.line(world_.now, id(), " CRASHES");
   world_.oracle.excuses.node_deaths = true;
@@ -108,7 +108,8 @@ void Node::crash() {
       client->out.clear();
       client->die();
     }
-  world_.cut_links(id());
+  peers_.end(how);
+  world_.close_flights(id());
 }
 
 // ---- clients ------------------------------------------------------------------------------------
@@ -213,8 +214,9 @@ void Node::finish_pull(const PullObject& pull) {
   Node* source = world_.find_node(pull.from);
   if (source != nullptr && !source->is_alive()) world_.count("death_during_pull");
   std::optional<uint64_t> token;
-  if (source != nullptr && source->is_alive() && !world_.is_frozen(pull.from) &&
-      !world_.is_frozen(id()))
+  const auto is_cut = [&](Machine from, Machine to) { return world_.network.is_cut(from, to); };
+  if (source != nullptr && source->is_alive() && !is_cut(source->machine(), machine()) &&
+      !is_cut(machine(), source->machine()))
     if (const auto extent = source->core().copy_here(pull.object))
       token = source->store().read(*extent);
   const bool fails = world_.random.chance(world_.pull_failures, 100);
@@ -244,8 +246,7 @@ void Node::perform(Event&& action) {
     world_.count(action.name.c_str());
   if (action.name != "declared_dead") return;
   world_.count("declared_dead_alive");
-  crash();
-  world_.join(beside_head_);
+  world_.begin_anew(id());
 }
 
 }  // namespace rayd::sim

@@ -9,6 +9,7 @@
 
 #include "common/types/head_io.h"
 #include "daemon/node/node_core.h"
+#include "tests/sim/peers.h"
 #include "tests/sim/store.h"
 
 namespace rayd::sim {
@@ -19,11 +20,13 @@ class World;
 
 class Node {
  public:
-  Node(World& world, NodeOptions options, BesideHead beside_head);
+  Node(World& world, NodeOptions options, BesideHead beside_head, Peers& peers);
 
   NodeId id() const { return options_.node; }
   const NodeOptions& options() const { return options_; }
   bool is_alive() const { return is_alive_; }
+  Peers& peers() { return peers_; }
+  Machine machine() const { return peers_.machine(); }
   bool is_beside_head() const { return beside_head_ == BesideHead::kYes; }
   Store& store() { return store_; }
   node::NodeCore& core() { return *core_; }
@@ -33,7 +36,7 @@ class Node {
   /// What the client has published will be read.
   void schedule_drain(Client& client);
   /// The daemon is gone, and everything under it.
-  void crash();
+  void crash(Peers::End how = Peers::End::kKilled);
   /// Everything the client has published, then its end.
   void reap(Client& client, const std::string& cause);
 
@@ -67,6 +70,7 @@ class Node {
   Store store_;
   bool is_alive_ = true;
   BesideHead beside_head_;
+  Peers& peers_;
   std::optional<Time> tick_at_;
 };
 

@@ -87,10 +87,12 @@ std::vector<Node*> World::live_nodes() {
 }
 
 // The one beside the head has something of everything, so that every demand can be met.
-NodeOptions World::node_options(BesideHead beside_head) {
+NodeOptions World::node_options(Machine machine) {
   NodeOptions options;
   options.name = "node";
-  const bool has_all = beside_head == BesideHead::kYes;
+  options.address = address_of(machine);
+  options.identity = key_of(machine);
+  const bool has_all = machine == kHeadMachine;
   options.total.cpu = static_cast<Quantity>((has_all ? 2 : 1) + random.below(3)) * kUnit;
   options.total.gpu = static_cast<Quantity>((has_all ? 1 : 0) + random.below(2)) * kUnit;
   options.pipeline_depth = static_cast<uint32_t>(1 + random.below(8));
@@ -101,65 +103,95 @@ NodeOptions World::node_options(BesideHead beside_head) {
   return options;
 }
 
-void World::join(BesideHead beside_head) {
-  after(long_delay(), [this, beside_head] { head_->join(node_options(beside_head), beside_head); });
+void World::join(Machine machine) {
+  after(long_delay(), [this, machine] {
+    NodeOptions options = node_options(machine);
+    if (machine == kHeadMachine) return head_->join(std::move(options));
+    network.add_node(machine).connect_to_head(std::move(options));
+  });
 }
 
-void World::on_joined(const Welcome& welcome, const NodeOptions& options, BesideHead beside_head) {
+void World::on_joined(Peers& peers, const Welcome& welcome, NodeOptions options) {
   const NodeId id = welcome.node;
-  trace.line(now, "joined as ", id);
-  nodes_[id] = std::make_unique<Node>(*this, options, beside_head);
-  send(kHeadNode, id, HeadToNode{welcome});
+  trace.line(now, address_of(peers.machine()), " joined as ", id);
+  options.node = id;
+  const auto beside_head = peers.machine() == kHeadMachine ? BesideHead::kYes : BesideHead::kNo;
+  auto& node = nodes_[id];
+  node = std::make_unique<Node>(*this, std::move(options), beside_head, peers);
+  node->input(FromHead{HeadToNode{welcome}});
+}
+
+void World::begin_anew(NodeId id) {
+  Node& node = *find_node(id);
+  node.crash();
+  join(node.machine());
 }
 
 // ---- sessions -----------------------------------------------------------------------------------
 
-Link& World::link(NodeId from, NodeId to) { return links_[{from, to}]; }
+FlightRef World::new_flight() {
+  std::erase_if(flights_, [](const FlightRef& flight) { return flight->is_closed; });
+  return flights_.emplace_back(std::make_shared<Flight>());
+}
+
+bool World::is_in_process(NodeId from, NodeId to) {
+  const auto is_beside = [&](NodeId id) {
+    const Node* node = find_node(id);
+    return node != nullptr && node->is_beside_head();
+  };
+  return (from == kHeadNode && is_beside(to)) || (to == kHeadNode && is_beside(from));
+}
 
 void World::send(NodeId from, NodeId to, LinkMessage&& message) {
-  Link& way = link(from, to);
-  if (way.is_closed) return;
   if (const auto* words = std::get_if<HeadToNode>(&message))
     if (const auto* start = std::get_if<StartActor>(words))
       passed_on_.insert(start->transfer.references.begin(), start->transfer.references.end());
-  way.messages.push_back(std::move(message));
-  way.last = std::max(way.last, now) + link_delay();
-  at(way.last, [this, from, to, generation = way.generation] { deliver(from, to, generation); });
+  if (is_in_process(from, to)) return send_in_process(from, to, std::move(message));
+  if (from == kHeadNode)
+    return network.head().to_member(to, std::move(std::get<HeadToNode>(message)));
+  Peers& peers = find_node(from)->peers();
+  if (to == kHeadNode) return peers.to_head(std::move(std::get<NodeToHead>(message)));
+  peers.to_peer(to, std::move(std::get<PeerMessage>(message)));
 }
 
-bool World::is_frozen(NodeId node) const {
-  const auto it = frozen_until_.find(node);
-  return it != frozen_until_.end() && it->second > now;
-}
-
-void World::freeze(NodeId node, Duration duration) {
-  trace.line(now, node, " is cut off");
-  frozen_until_[node] = now + duration;
-}
-
-void World::deliver(NodeId from, NodeId to, uint64_t generation) {
-  Link& way = link(from, to);
-  if (way.generation != generation || way.messages.empty()) return;
-  if (is_frozen(from) || is_frozen(to)) {
-    Time until = now;
-    for (const NodeId end : {from, to})
-      if (is_frozen(end)) until = std::max(until, frozen_until_[end]);
-    at(until, [this, from, to, generation] { deliver(from, to, generation); });
-    return;
+void World::send_in_process(NodeId from, NodeId to, LinkMessage&& message) {
+  Node* node = find_node(from == kHeadNode ? to : from);
+  if (!node->is_alive()) return;
+  FlightRef& flight = in_process_[{from, to}];
+  if (!flight || flight->is_closed) {
+    flight = new_flight();
+    flight->from = from;
+    flight->to = to;
   }
-  LinkMessage message = std::move(way.messages.front());
-  way.messages.pop_front();
-  if (break_message(from, to, message)) return;
+  flight->messages.push_back(std::move(message));
+  flight->last = std::max(flight->last, now) + link_delay();
+  at(flight->last, [this, flight] {
+    if (flight->is_closed) return;
+    LinkMessage said = std::move(flight->messages.front());
+    flight->messages.pop_front();
+    if (const auto* words = std::get_if<HeadToNode>(&said))
+      find_node(flight->to)->peers().observe(*words);
+    arrive(flight, std::move(said));
+  });
+}
+
+void World::close_flights(NodeId node) {
+  for (const auto& [ends, flight] : in_process_)
+    if (ends.first == node || ends.second == node) flight->is_closed = true;
+}
+
+void World::arrive(const FlightRef& flight, LinkMessage&& message) {
+  if (break_message(*flight, message)) return;
+  const NodeId from = flight->from;
+  const NodeId to = flight->to;
   const Repeat kind = repeat_of(message);
   if (kind == Repeat::kNever || !repeats_now()) return hand_over(from, to, std::move(message));
   const LinkMessage again = message;
   hand_over(from, to, std::move(message));
   if (kind == Repeat::kAtOnce) return hand_over(from, to, LinkMessage(again));
   at(now + Duration::millis(static_cast<int64_t>(random.below(random.chance(1, 2) ? 2 : 3'000))),
-     [this, from, to, generation, again] {
-       if (link(from, to).generation == generation && !link(from, to).is_closed &&
-           !is_frozen(from) && !is_frozen(to))
-         hand_over(from, to, LinkMessage(again));
+     [this, flight, from, to, again] {
+       if (!flight->is_closed) hand_over(from, to, LinkMessage(again));
      });
 }
 
@@ -181,27 +213,6 @@ void World::hand_over(NodeId from, NodeId to, LinkMessage&& message) {
     node->input(FromHead{std::move(*words)});
   else
     node->input(FromPeer{from, std::move(std::get<PeerMessage>(message))});
-}
-
-// What it had sent may have arrived in part; what was sent to it is lost.
-void World::cut_links(NodeId node) {
-  for (auto& [ends, way] : links_) {
-    if (ends.first != node && ends.second != node) continue;
-    if (node == kHeadNode) {  // a new process, a new session
-      ++way.generation;
-      way.messages.clear();
-      continue;
-    }
-    if (ends.second == node) {
-      way.messages.clear();
-    } else {
-      const uint64_t arrived = random.below(way.messages.size() + 1);
-      while (way.messages.size() > arrived) way.messages.pop_back();
-    }
-    way.is_closed = true;
-  }
-  if (node != kHeadNode && random.chance(1, 2))
-    after(long_delay(), [this, node] { head_->input(NodeDisconnected{node}); });
 }
 
 // ---- clients ------------------------------------------------------------------------------------
@@ -259,7 +270,8 @@ bool World::is_dead_to_head(NodeId node) {
 bool World::run() {
   choose_scenario();
   head_ = std::make_unique<Head>(*this);
-  for (uint32_t i = 0; i < nodes_wanted_; ++i) join(i == 0 ? BesideHead::kYes : BesideHead::kNo);
+  join(kHeadMachine);
+  for (uint32_t i = 1; i < nodes_wanted_; ++i) join(network.new_machine());
   start_drivers();
   start_jobs();
   schedule_faults();
@@ -286,8 +298,10 @@ void World::tell_stuck() {
 }
 
 void World::choose_scenario() {
-  nodes_wanted_ = options_.nodes > 0 ? options_.nodes : static_cast<uint32_t>(1 + random.below(4));
-  drivers_wanted_ = static_cast<uint32_t>(1 + random.below(4));
+  const bool is_large = random.chance(1, 5);
+  nodes_wanted_ = static_cast<uint32_t>(1 + random.below(is_large ? kMostNodes : 4));
+  if (options_.nodes > 0) nodes_wanted_ = options_.nodes;
+  drivers_wanted_ = static_cast<uint32_t>(1 + random.below(is_large ? 8 : 4));
   slowness_ = random.chance(1, 5) ? 8 : 1;
   store_bytes = uint64_t{4} << 20;
   demands_.resize(5);

@@ -4,7 +4,8 @@
 //
 //   drivers, workers ──rings── Node (a NodeCore) ──sessions── other Nodes, Head (a HeadCore)
 //
-// Sessions deliver in order and once while both ends live; between pairs any interleaving can come.
+// Sessions run over a simulated network (network.h, peers.h) but for the one of the head with the
+// node beside it, which is inside of one process.
 #pragma once
 
 #include <functional>
@@ -20,6 +21,7 @@
 #include "tests/sim/head.h"
 #include "tests/sim/jobs.h"
 #include "tests/sim/judge.h"
+#include "tests/sim/network.h"
 #include "tests/sim/node.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/session.h"
@@ -28,9 +30,12 @@
 
 namespace rayd::sim {
 
+/// That a run begins with; others may join.
+inline constexpr uint32_t kMostNodes = 20;
+
 struct Options {
   uint64_t seed = 1;
-  uint32_t nodes = 0;  // 0: one to four, by the seed
+  uint32_t nodes = 0;  // 0: one to twenty, by the seed
   Trace::Show show = Trace::Show::kNo;
   enum class Check : bool { kNo, kYes };
   Check check = Check::kYes;
@@ -64,19 +69,22 @@ class World {
   Head& head() { return *head_; }
   Node* find_node(NodeId node);
   std::vector<Node*> live_nodes();
-  /// A new daemon joins; it gets its ordinal from the head.
-  void join(BesideHead beside_head);
-  void on_joined(const Welcome& welcome, const NodeOptions& options, BesideHead beside_head);
-  Link& link(NodeId from, NodeId to);
+  Network network{*this};
+  /// A daemon starts on this machine; it gets its ordinal from the head.
+  void join(Machine machine);
+  void on_joined(Peers& peers, const Welcome& welcome, NodeOptions options);
+  /// The head has declared it dead: its daemon ends, and joins as another ordinal.
+  void begin_anew(NodeId node);
   void send(NodeId from, NodeId to, LinkMessage&& message);
-  const std::map<std::pair<NodeId, NodeId>, Link>& links() const { return links_; }
+  /// The other end of a session has said this.
+  void arrive(const FlightRef& flight, LinkMessage&& message);
+  FlightRef new_flight();
+  const std::vector<FlightRef>& flights() const { return flights_; }
   /// Arguments of creations, which the head passes on without counting: whoever is told to start an
   /// actor that has ended meanwhile may hear that they are freed.
   bool was_passed_on(ObjectId object) const { return passed_on_.contains(object); }
-  /// What a crash of this daemon leaves of its sessions.
-  void cut_links(NodeId node);
-  void freeze(NodeId node, Duration duration);
-  bool is_frozen(NodeId node) const;
+  /// This process is gone, and with it what was said within.
+  void close_flights(NodeId node);
   void slow_down() { slowness_ = 20; }
 
   Client& add_driver(Node& node);
@@ -139,11 +147,12 @@ class World {
   void end_drivers();
   bool drivers_are_done() const;
   bool jobs_are_done() const;
-  NodeOptions node_options(BesideHead beside_head);
+  NodeOptions node_options(Machine machine);
   void tell_stuck();
-  void deliver(NodeId from, NodeId to, uint64_t generation);
+  bool is_in_process(NodeId from, NodeId to);
+  void send_in_process(NodeId from, NodeId to, LinkMessage&& message);
   void hand_over(NodeId from, NodeId to, LinkMessage&& message);
-  bool break_message(NodeId from, NodeId to, const LinkMessage& message);
+  bool break_message(Flight& flight, const LinkMessage& message);
   void forge_release(NodeId from, NodeId to, const LinkMessage& message);
   void end_detached();
 
@@ -153,9 +162,9 @@ class World {
   uint64_t steps_ = 0;
   std::unique_ptr<Head> head_;
   std::map<NodeId, std::unique_ptr<Node>> nodes_;
-  std::map<std::pair<NodeId, NodeId>, Link> links_;
+  std::vector<FlightRef> flights_;
+  std::map<std::pair<NodeId, NodeId>, FlightRef> in_process_;
   std::set<ObjectId> passed_on_;
-  std::map<NodeId, Time> frozen_until_;
   std::map<ClientId, std::unique_ptr<Client>> clients_;
   std::map<NodeId, uint32_t> next_driver_;
   std::vector<ResourceSet> demands_;
