@@ -90,6 +90,20 @@ struct LogPart {
   uint64_t cursor = 0;
 };
 
+/// Something that happened on a machine of the cluster.
+struct ClusterEvent {
+  int64_t unix_ms = 0;
+  NodeId node;
+  std::string level;  // "debug", "info", "warn", "error"
+  std::string name;   // "node_joined"
+  std::string text;
+};
+
+struct EventPart {
+  std::vector<ClusterEvent> events;
+  uint64_t cursor = 0;
+};
+
 struct FilePart {
   std::string bytes;
   bool complete = false;
@@ -138,6 +152,8 @@ class DaemonClient {
 
   /// `source` is a job's, worker's, actor's or node's id; empty: everything.
   virtual Result<LogPart> logs(const std::string& source, uint64_t cursor, Duration patience) = 0;
+  /// What happened lately in the cluster; waits for something to happen at most `patience`.
+  virtual Result<EventPart> events(uint64_t cursor, Duration patience) = 0;
   virtual Status stop(Force force) = 0;
   /// Every daemon of the cluster. An answer may be lost with the daemon that would have brought it.
   virtual Status stop_all(Force force) = 0;

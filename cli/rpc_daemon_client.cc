@@ -271,6 +271,16 @@ class RpcDaemonClient final : public DaemonClient {
     return LogPart{read_lines(answer->getLines()), answer->getCursor()};
   }
 
+  Result<EventPart> events(uint64_t cursor, Duration patience) override {
+    auto request = daemon_.readEventsRequest();
+    request.setCursor(cursor);
+    request.setMaxWaitMs(millis(patience));
+    const auto answer = waiter_->wait_or_interrupt(
+        kj::Promise<capnp::Response<schema::Daemon::ReadEventsResults>>(request.send()), patience);
+    if (!answer) return answer.error();
+    return EventPart{read_events(answer->getEvents()), answer->getCursor()};
+  }
+
   Status stop(Force force) override {
     auto request = daemon_.stopRequest();
     request.setForce(force == Force::kYes);

@@ -73,6 +73,17 @@ std::vector<LogLine> read_lines(capnp::List<schema::LogLine>::Reader lines) {
   return read;
 }
 
+std::vector<ClusterEvent> read_events(capnp::List<schema::ClusterEvent>::Reader events) {
+  constexpr const char* kLevels[] = {"debug", "info", "warn", "error"};
+  std::vector<ClusterEvent> read;
+  for (const auto event : events) {
+    const size_t level = std::min<size_t>(event.getLevel(), std::size(kLevels) - 1);
+    read.push_back({event.getUnixMs(), NodeId{event.getNode()}, kLevels[level],
+                    text_of(event.getName()), text_of(event.getText())});
+  }
+  return read;
+}
+
 std::vector<JobFile> read_files(capnp::List<schema::JobFile>::Reader files) {
   std::vector<JobFile> read;
   for (const auto file : files) read.push_back({text_of(file.getName()), file.getBytes()});

@@ -5,9 +5,9 @@ namespace rayd::cli {
 namespace {
 
 constexpr std::string_view kLater[] = {
-    "up",    "down",  "why",    "sweep", "run",    "map",      "put",     "get",
-    "free",  "watch", "events", "top",   "memory", "timeline", "metrics", "node",
-    "token", "plot",  "verify", "model", "bench",  "doctor",   "config",  "completion",
+    "up",   "down",   "sweep", "run",    "map",      "put",     "get",
+    "free", "watch",  "top",   "memory", "timeline", "metrics", "node",
+    "plot", "verify", "model", "bench",  "doctor",   "config",  "completion",
 };
 
 constexpr Flag kCommon[] = {

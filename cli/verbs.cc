@@ -5,10 +5,10 @@ namespace rayd::cli {
 namespace {
 
 constexpr const Verb* kVerbs[] = {
-    &kStart,     &kStop,        &kStatus,      &kSubmit,     &kTask,         &kActorCreate,
-    &kActorCall, &kActorKill,   &kModuleAdd,   &kModuleList, &kModuleRemove, &kTokenCreate,
-    &kTokenList, &kTokenRevoke, &kList,        &kDescribe,   &kLogs,         &kArtifacts,
-    &kCancel,    &kWait,        &kVersionVerb,
+    &kStart,     &kStop,        &kStatus,    &kSubmit,     &kTask,         &kActorCreate,
+    &kActorCall, &kActorKill,   &kModuleAdd, &kModuleList, &kModuleRemove, &kTokenCreate,
+    &kTokenList, &kTokenRevoke, &kList,      &kDescribe,   &kLogs,         &kArtifacts,
+    &kCancel,    &kWait,        &kWhy,       &kEvents,     &kVersionVerb,
 };
 
 }  // namespace

@@ -26,5 +26,7 @@ extern const Verb kArtifacts;
 extern const Verb kCancel;
 extern const Verb kWait;
 extern const Verb kVersionVerb;
+extern const Verb kWhy;
+extern const Verb kEvents;
 
 }  // namespace rayd::cli

@@ -93,14 +93,20 @@ interface Daemon {
   # a time on a connection. Offset 0 begins anew, and without bytes it only asks. present: all of it
   # is here, whoever brought it. kInvalidArgument: a part that does not continue it, or more than
   # 1 GiB; kCorrupt: the whole is not what its hash says.
+
+  readEvents @21 (cursor :UInt64, maxWaitMs :UInt32) -> (events :List(ClusterEvent),
+                                                         cursor :UInt64);
+  # What happened lately on all machines, after `cursor` (0: all that is kept). Returns at once if
+  # there is something, else within maxWaitMs.
 }
 
 interface HeadForNode {
   # At the head, for one of its nodes.
   jobSink @0 (job :UInt32) -> (sink :JobSink);
   # The job's root runs there.
-  addLines @1 (lines :List(NodeLine)) -> ();
-  # What its workers printed, in order.
+  addNews @1 (first :UInt64, news :List(NodeNews)) -> ();
+  # What its workers printed and what happened there, in order; `first` is the number of the first
+  # of them. What was heard before is passed over.
   readImage @2 (hash :Data, offset :UInt64, maxBytes :UInt32) -> (bytes :Data, complete :Bool);
   # A program's or module's file, a part at a time. kNotFound: it is not here, or not yet.
   writeImage @3 (hash :Data, offset :UInt64, bytes :Data, complete :Bool) -> ();
@@ -119,9 +125,25 @@ interface NodeControl {
   stop @2 (force :Bool) -> ();
 }
 
-struct NodeLine {
-  job @0 :UInt32;
-  line @1 :LogLine;
+struct NodeNews {
+  union {
+    line :group {
+      job @0 :UInt32;
+      line @1 :LogLine;
+    }
+    event @2 :ClusterEvent;
+  }
+}
+
+struct ClusterEvent {
+  unixMs @0 :Int64;
+  node @1 :UInt32;
+  # Where it was noticed.
+  level @2 :UInt8;
+  # rayd::Event::Level.
+  name @3 :Text;
+  # "node_joined".
+  text @4 :Text;
 }
 
 interface Rings {

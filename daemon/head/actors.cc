@@ -267,6 +267,9 @@ void Actors::apply(HeadContext& context, Actor& actor, ActorEvent event, ErrorRe
       backing_off_.insert({*actor.start_at, info.actor});
       save(context, actor);
       tell(context, actor);
+      parts_.outbox.emit(
+          context, HeadEvent{"actor_restarts", to_string(info.actor) + " " + label(actor) + ": " +
+                                                   info.cause->message});
       return;
     }
     case ActorReaction::kEnd: return die(context, actor, std::move(cause));

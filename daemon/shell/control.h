@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "common/base/unique_fd.h"
@@ -18,6 +19,7 @@
 #include "common/types/client_messages.h"
 #include "daemon/head/head_core.h"
 #include "daemon/node/snapshot.h"
+#include "daemon/shell/event_book.h"
 #include "daemon/shell/job_book.h"
 
 namespace rayd::shell {
@@ -77,6 +79,13 @@ struct StoreUse {
   uint64_t capacity_bytes = 0;
 };
 
+/// What a node tells the head's books.
+struct JobLine {
+  JobId job;
+  BookLine line;
+};
+using NodeNews = std::variant<JobLine, ClusterEvent>;
+
 class Images;
 
 struct ModuleFile {
@@ -100,6 +109,7 @@ class Control {
   virtual void submit_job(JobRequest request, Callback<JobId> done) = 0;
   virtual void cancel_job(JobId job, CancelJob::Force force, Callback<JobId> done) = 0;
   virtual JobBook& book() = 0;
+  virtual EventBook& events() = 0;
   /// The job whose root runs in this worker; none elsewhere.
   virtual std::optional<JobId> root_job_of(ClientId worker) const = 0;
   virtual bool is_cancelled(JobId job) const = 0;

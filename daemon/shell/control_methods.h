@@ -58,6 +58,7 @@ inline constexpr ControlMethod kControlMethods[] = {
     {"enlist", ControlMethod::Where::kHere, ControlMethod::Who::kMembers},
     {"stopAll", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
     {"writeImage", ControlMethod::Where::kHere, ControlMethod::Who::kSubmitters},
+    {"readEvents", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
 };
 
 inline const ControlMethod& control_method(uint16_t ordinal) {

@@ -20,6 +20,20 @@ std::string label_of_call(const CallTemplate& call) {
 
 void DaemonCore::log(Event::Level level, const std::string& name, const std::string& text) {
   log_event(level, name, text);
+  if (level == Event::Level::kDebug || !cores_.has_joined()) return;
+  ClusterEvent event{unix_ms_now(), cores_.node_id(), level, name, text};
+  if (cores_.has_head()) return events_.add(std::move(event));
+  rpc_->links().send(std::move(event));
+}
+
+void DaemonCore::log_change(const JobRow& row) {
+  const JobRow* known = book_.find(row.job);
+  if (known != nullptr && known->state == row.state && known->attempt == row.attempt) return;
+  constexpr const char* kNames[] = {"job_waits", "job_runs", "job_succeeded", "job_failed",
+                                    "job_cancelled"};
+  std::string text = to_string(row.job) + " " + row.name;
+  if (row.error) text += ": " + row.error->message;
+  log(Event::Level::kInfo, kNames[static_cast<size_t>(row.state)], text);
 }
 
 void DaemonCore::perform(NodeAction&& action) {
@@ -102,7 +116,10 @@ void DaemonCore::perform(HeadAction&& action) {
                    }
                  },
                  [&](FetchResult& order) { fetch_result(order); },
-                 [&](JobChanged& change) { book_.set_row(change.row); },
+                 [&](JobChanged& change) {
+                   log_change(change.row);
+                   book_.set_row(change.row);
+                 },
                  [&](HeadEvent& event) { log(Event::Level::kInfo, event.name, event.text); },
              },
              action.what);

@@ -144,6 +144,7 @@ void DaemonCore::on_worker_died(ClientId worker, ProcessStatus status) {
   WorkerDied death{worker, to_string(status), hot_.claimed(worker)};
   const auto known = workers_.find(worker);
   if (known != workers_.end()) {
+    log(Event::Level::kInfo, "worker_ended", label_of(worker) + ": " + death.cause);
     for (const std::string& line : known->second.last_errors) death.cause += "\n  " + line;
     workers_.erase(known);
   }
@@ -184,7 +185,7 @@ void DaemonCore::on_worker_output(ClientId worker, OutputStream stream, std::str
       if (last.size() > kLastErrorLines) last.pop_front();
     }
   }
-  if (!cores_.has_head()) return rpc_->links().send_line(job, std::move(book_line));
+  if (!cores_.has_head()) return rpc_->links().send(JobLine{job, std::move(book_line)});
   book_.add_line(job, std::move(book_line));
 }
 

@@ -60,6 +60,7 @@ class DaemonCore final : public Control,
   void submit_job(JobRequest request, Callback<JobId> done) override;
   void cancel_job(JobId job, CancelJob::Force force, Callback<JobId> done) override;
   JobBook& book() override { return book_; }
+  EventBook& events() override { return events_; }
   std::optional<JobId> root_job_of(ClientId worker) const override;
   bool is_cancelled(JobId job) const override;
   void add_module(const std::string& name, const ModuleFile& file,
@@ -116,7 +117,9 @@ class DaemonCore final : public Control,
   void perform(HeadAction&& action) override;
   void observe(const HeadToNode& message) override;
   void fetch_result(const FetchResult& order);
+  /// To the daemon's log, and to the cluster's events.
   void log(Event::Level level, const std::string& name, const std::string& text);
+  void log_change(const JobRow& row);
 
   // ---- the loop (daemon.cc)
   void open_journal();
@@ -174,6 +177,7 @@ class DaemonCore final : public Control,
   ObjectStore store_;
   Images images_;
   JobBook book_;
+  EventBook events_;
   BatchClock clock_;
   Duration spin_budget_;
   Cores cores_;

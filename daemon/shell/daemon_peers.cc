@@ -134,7 +134,9 @@ void DaemonCore::observe(const HeadToNode& message) {
 void DaemonCore::learn(const HeadToNode& message) {
   network_->peers().observe(message);
   const auto* change = std::get_if<NodeStateChanged>(&message);
-  if (change != nullptr && change->state == NodeState::kDead) transfers_->forget(change->node);
+  if (change == nullptr || change->state != NodeState::kDead) return;
+  transfers_->forget(change->node);
+  rpc_->links().forget(change->node);
 }
 
 void DaemonCore::on_member_message(NodeId from, NodeToHead&& message) {

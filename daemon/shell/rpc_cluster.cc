@@ -21,7 +21,8 @@ constexpr uint32_t kPartBytes = 1 << 20;
 constexpr int kFetchTries = 100;
 constexpr uint32_t kFetchPauseMs = 100;
 constexpr uint32_t kGatherPatienceMs = 2000;
-constexpr size_t kLinesAtOnce = 1000;
+constexpr size_t kNewsAtOnce = 1000;
+constexpr size_t kNewsKept = 100'000;  // while the head cannot be reached
 
 kj::Promise<void> pause(boost::asio::io_context& io, uint32_t ms) {
   return LongPoll::wait(io, ms, [](LongPoll::Wake) { return [] {}; });
@@ -68,8 +69,8 @@ void ClusterLinks::connect_to_head(const TlsContext& context, HeadLine::Target t
         auto request = bootstrap.castAs<schema::Daemon>().enlistRequest();
         request.setNode(make_node_control(control_));
         head_for_node_ = request.send().getHead();
-        lines_travel_ = false;
-        flush_lines();
+        news_travel_ = false;
+        flush_news();
       });
 }
 
@@ -83,27 +84,38 @@ schema::HeadForNode::Client ClusterLinks::head_for_node() {
   return *head_for_node_;
 }
 
-void ClusterLinks::send_line(JobId job, BookLine line) {
-  lines_.emplace_back(job, std::move(line));
-  flush_lines();
+void ClusterLinks::send(NodeNews news) {
+  news_.push_back(std::move(news));
+  if (news_.size() > kNewsKept && !news_travel_) {
+    news_.pop_front();
+    ++first_news_;
+  }
+  flush_news();
 }
 
 // One call at a time; what it carried is dropped when the head has it.
-void ClusterLinks::flush_lines() {
-  if (lines_travel_ || lines_.empty() || !head_for_node_) return;
-  lines_travel_ = true;
-  const size_t count = std::min(lines_.size(), kLinesAtOnce);
-  auto request = head_for_node_->addLinesRequest();
-  auto list = request.initLines(static_cast<unsigned>(count));
+void ClusterLinks::flush_news() {
+  if (news_travel_ || news_.empty() || !head_for_node_) return;
+  news_travel_ = true;
+  const size_t count = std::min(news_.size(), kNewsAtOnce);
+  auto request = head_for_node_->addNewsRequest();
+  request.setFirst(first_news_);
+  auto list = request.initNews(static_cast<unsigned>(count));
   for (unsigned i = 0; i < count; ++i) {
-    list[i].setJob(lines_[i].first.value);
-    write(list[i].initLine(), lines_[i].second);
+    if (const auto* line = std::get_if<JobLine>(&news_[i])) {
+      auto builder = list[i].initLine();
+      builder.setJob(line->job.value);
+      write(builder.initLine(), line->line);
+    } else {
+      write(list[i].initEvent(), std::get<ClusterEvent>(news_[i]));
+    }
   }
   tasks_.add(request.send().ignoreResult().then(
       [this, count] {
-        lines_.erase(lines_.begin(), lines_.begin() + static_cast<ptrdiff_t>(count));
-        lines_travel_ = false;
-        flush_lines();
+        news_.erase(news_.begin(), news_.begin() + static_cast<ptrdiff_t>(count));
+        first_news_ += count;
+        news_travel_ = false;
+        flush_news();
       },
       [](kj::Exception&&) {}));  // the next connection repeats them
 }
@@ -219,9 +231,22 @@ void ClusterLinks::publish_module(const ModuleRow& row, Callback<ModuleRow> done
 
 // ---- at the head --------------------------------------------------------------------------------
 
+size_t ClusterLinks::heard_before(NodeId member, uint64_t first, size_t count) {
+  if (count == 0) return 0;
+  uint64_t& heard = heard_[member];
+  const uint64_t known = heard < first ? 0 : heard - first + 1;
+  heard = std::max(heard, first + count - 1);
+  return std::min<uint64_t>(known, count);
+}
+
 schema::HeadForNode::Client ClusterLinks::enlist(NodeId member, schema::NodeControl::Client node) {
   members_.insert_or_assign(member, std::move(node));
-  return make_head_for_node(control_);
+  return make_head_for_node(control_, *this, member);
+}
+
+void ClusterLinks::forget(NodeId member) {
+  members_.erase(member);
+  heard_.erase(member);
 }
 
 kj::Promise<std::vector<kj::Own<ClusterLinks::Items>>> ClusterLinks::gather(

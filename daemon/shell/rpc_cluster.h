@@ -1,13 +1,14 @@
 // ClusterLinks: the RPC objects that daemons have of each other: the head's for its nodes, and each
 // node's for the head (control.capnp: enlist).
 //
-//   node   head_line ──enlist──▶ HeadForNode   lines, images, modules, jobs' sinks
+//   node   head_line ──enlist──▶ HeadForNode   news, images, modules, jobs' sinks
 //   head   members[N] ◀──enlist── NodeControl   lists, bytes of results, stop
 //
 // Lives in the thread of the KjLoop, and is dropped before it.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,7 +36,8 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   std::optional<schema::Daemon::Client> head();
   /// Throws kUnavailable.
   schema::HeadForNode::Client head_for_node();
-  void send_line(JobId job, BookLine line);
+  /// For the head's books. Kept while it cannot be reached; the oldest go when there are too many.
+  void send(NodeNews news);
   /// Brings an image here; waits for the head to get it, a while.
   void fetch_image(const ImageHash& hash, Callback<ImageHash> done);
   /// Sees to it that the head has an image of ours.
@@ -43,7 +45,11 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   void publish_module(const ModuleRow& row, Callback<ModuleRow> done);
 
   // ---- at the head
+  /// Of news with these numbers, how many were heard before; the others count as heard from now on.
+  size_t heard_before(NodeId member, uint64_t first, size_t count);
   schema::HeadForNode::Client enlist(NodeId member, schema::NodeControl::Client node);
+  /// It is dead.
+  void forget(NodeId member);
   using Items = capnp::Response<schema::NodeControl::ListResults>;
   /// What every member lists; those that do not answer soon are left out.
   kj::Promise<std::vector<kj::Own<Items>>> gather(const std::string& kind);
@@ -63,7 +69,7 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   using Transfers = std::map<ImageHash, std::vector<Callback<ImageHash>>>;
   static bool begins(Transfers& transfers, const ImageHash& hash, Callback<ImageHash> done);
   static Callback<ImageHash> ends(Transfers& transfers, const ImageHash& hash);
-  void flush_lines();
+  void flush_news();
   /// Runs it, and tells `done` how it went.
   template <class T>
   void run(kj::Promise<void> work, T value, Callback<T> done);
@@ -74,9 +80,11 @@ class ClusterLinks final : private kj::TaskSet::ErrorHandler {
   std::optional<schema::HeadForNode::Client> head_for_node_;
   Transfers fetches_;
   Transfers offers_;
-  std::vector<std::pair<JobId, BookLine>> lines_;
-  bool lines_travel_ = false;
+  std::deque<NodeNews> news_;
+  uint64_t first_news_ = 1;  // the number of news_.front()
+  bool news_travel_ = false;
   std::map<NodeId, schema::NodeControl::Client> members_;
+  std::map<NodeId, uint64_t> heard_;  // of each member's news, at the head
   kj::TaskSet tasks_;
 };
 

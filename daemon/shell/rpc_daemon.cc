@@ -277,6 +277,21 @@ class DaemonServer final : public schema::Daemon::Server {
         });
   }
 
+  kj::Promise<void> readEvents(ReadEventsContext context) override {
+    const auto params = context.getParams();
+    const uint64_t cursor = params.getCursor();
+    if (!control_.events().since(cursor).first.empty() || params.getMaxWaitMs() == 0) {
+      write_events(context, cursor);
+      return kj::READY_NOW;
+    }
+    return LongPoll::wait(io_, std::min(params.getMaxWaitMs(), kMaxWaitMs),
+                          [this](LongPoll::Wake wake) -> LongPoll::Undo {
+                            const uint64_t ticket = control_.events().on_change(std::move(wake));
+                            return [this, ticket] { control_.events().forget(ticket); };
+                          })
+        .then([this, context, cursor]() mutable { write_events(context, cursor); });
+  }
+
   kj::Promise<void> stop(StopContext context) override {
     if (peer_.worker) throw_error({ErrorCode::kNotAllowed, "a worker cannot stop its daemon"});
     control_.stop(context.getParams().getForce() ? StopWorker::How::kKill
@@ -344,6 +359,13 @@ class DaemonServer final : public schema::Daemon::Server {
       builder.setPendingReason(task.pending_reason);
       builder.setInfeasible(task.infeasible == node::TaskSnapshot::Infeasible::kYes);
     }
+  }
+
+  void write_events(ReadEventsContext context, uint64_t cursor) {
+    const auto [events, next] = control_.events().since(cursor);
+    auto list = context.getResults().initEvents(static_cast<unsigned>(events.size()));
+    for (unsigned i = 0; i < list.size(); ++i) write(list[i], events[i]);
+    context.getResults().setCursor(next);
   }
 
   static void write_lines(ReadLogsContext context, const std::vector<BookLine>& lines,

@@ -9,6 +9,8 @@
 #include "common/base/unique_fd.h"
 #include "common/net/rpc_errors.h"
 #include "daemon/shell/image_upload.h"
+#include "daemon/shell/images.h"
+#include "daemon/shell/rpc_cluster.h"
 #include "daemon/shell/rpc_items.h"
 #include "daemon/shell/rpc_job.h"
 #include "daemon/shell/rpc_values.h"
@@ -17,6 +19,19 @@ namespace rayd::shell {
 namespace {
 
 constexpr uint32_t kMostPartBytes = 4 << 20;
+
+BookLine read_line(schema::LogLine::Reader line) {
+  return {line.getUnixMs(), line.getSource().cStr(),
+          line.getError() ? BookLine::Stream::kErrors : BookLine::Stream::kOutput,
+          line.getText().cStr()};
+}
+
+/// Its node is the one that tells it, whatever it says.
+ClusterEvent read_event(schema::ClusterEvent::Reader event, NodeId member) {
+  const auto level = std::min(event.getLevel(), static_cast<uint8_t>(Event::Level::kError));
+  return {event.getUnixMs(), member, static_cast<Event::Level>(level), event.getName().cStr(),
+          event.getText().cStr()};
+}
 
 class NodeControlServer final : public schema::NodeControl::Server {
  public:
@@ -57,7 +72,8 @@ class NodeControlServer final : public schema::NodeControl::Server {
 
 class HeadForNodeServer final : public schema::HeadForNode::Server {
  public:
-  explicit HeadForNodeServer(Control& control) : control_(control), upload_(control.images()) {}
+  HeadForNodeServer(Control& control, ClusterLinks& links, NodeId member)
+      : control_(control), links_(links), member_(member), upload_(control.images()) {}
 
   kj::Promise<void> jobSink(JobSinkContext context) override {
     const JobId job{context.getParams().getJob()};
@@ -65,13 +81,16 @@ class HeadForNodeServer final : public schema::HeadForNode::Server {
     return kj::READY_NOW;
   }
 
-  kj::Promise<void> addLines(AddLinesContext context) override {
-    for (const auto from : context.getParams().getLines()) {
-      const auto line = from.getLine();
-      control_.book().add_line(JobId{from.getJob()}, {line.getUnixMs(), line.getSource().cStr(),
-                                                      line.getError() ? BookLine::Stream::kErrors
-                                                                      : BookLine::Stream::kOutput,
-                                                      line.getText().cStr()});
+  kj::Promise<void> addNews(AddNewsContext context) override {
+    const auto news = context.getParams().getNews();
+    const size_t known = links_.heard_before(member_, context.getParams().getFirst(), news.size());
+    for (auto i = static_cast<unsigned>(known); i < news.size(); ++i) {
+      if (news[i].isLine()) {
+        const auto line = news[i].getLine();
+        control_.book().add_line(JobId{line.getJob()}, read_line(line.getLine()));
+      } else if (news[i].isEvent()) {
+        control_.events().add(read_event(news[i].getEvent(), member_));
+      }
     }
     return kj::READY_NOW;
   }
@@ -118,6 +137,8 @@ class HeadForNodeServer final : public schema::HeadForNode::Server {
 
  private:
   Control& control_;
+  ClusterLinks& links_;
+  NodeId member_;
   ImageUpload upload_;
 };
 
@@ -126,8 +147,9 @@ class HeadForNodeServer final : public schema::HeadForNode::Server {
 schema::NodeControl::Client make_node_control(Control& control) {
   return kj::heap<NodeControlServer>(control);
 }
-schema::HeadForNode::Client make_head_for_node(Control& control) {
-  return kj::heap<HeadForNodeServer>(control);
+schema::HeadForNode::Client make_head_for_node(Control& control, ClusterLinks& links,
+                                               NodeId member) {
+  return kj::heap<HeadForNodeServer>(control, links, member);
 }
 
 }  // namespace rayd::shell

@@ -6,9 +6,12 @@
 
 namespace rayd::shell {
 
+class ClusterLinks;
+
 /// At a node, for the head.
 schema::NodeControl::Client make_node_control(Control& control);
 /// At the head, for that member.
-schema::HeadForNode::Client make_head_for_node(Control& control);
+schema::HeadForNode::Client make_head_for_node(Control& control, ClusterLinks& links,
+                                               NodeId member);
 
 }  // namespace rayd::shell

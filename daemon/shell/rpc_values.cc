@@ -30,6 +30,14 @@ void write(schema::LogLine::Builder builder, const BookLine& line) {
   builder.setText(line.text);
 }
 
+void write(schema::ClusterEvent::Builder builder, const ClusterEvent& event) {
+  builder.setUnixMs(event.unix_ms);
+  builder.setNode(event.node.value);
+  builder.setLevel(static_cast<uint8_t>(event.level));
+  builder.setName(event.name);
+  builder.setText(event.text);
+}
+
 namespace {
 
 void write_error(schema::Error::Builder builder, const ErrorInfo& error) {

@@ -79,6 +79,7 @@ ImageHash read_hash(capnp::Data::Reader data);
 void write_items(capnp::List<schema::Item>::Builder list, const std::vector<ItemRow>& rows,
                  unsigned first);
 void write(schema::LogLine::Builder builder, const BookLine& line);
+void write(schema::ClusterEvent::Builder builder, const ClusterEvent& event);
 void write(schema::JobUpdate::Builder builder, const JobNews& news);
 
 }  // namespace rayd::shell

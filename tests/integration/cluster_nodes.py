@@ -58,6 +58,25 @@ def every_verb_works_from_every_node():
             check(members.states(name) == members.states('head'), f'nodes as {name} lists them')
             check(len(members[name].json('status')['nodes']) == 4, f'status as {name} shows it')
         members['b'].run('task square 4 --num-cpus 64', 7, '', ['CPU 64'])
+        what_waits_and_what_happened_is_seen_from_everywhere(members)
+
+
+def what_waits_and_what_happened_is_seen_from_everywhere(members):
+    members['b'].run('why', prints='', says=['nothing waits'])
+    members['a'].run('task square 4 --num-cpus 64 --detach')
+    for name in ALL:
+        causes = members[name].json('why')['items']
+        check(len(causes) == 1 and causes[0]['count'] == 1 and causes[0]['infeasible'], f'{causes}')
+        check('CPU 64' in causes[0]['reason'] and 'start a node' in causes[0]['reason'],
+              f'the cause and its cure: {causes}')
+    members['a'].run('submit square --name seen', prints='[0,1,4,9]\n')
+    events = members['c'].json('events')['items']
+    names = [event['name'] for event in events]
+    check(names.count('node_joined') == 4, f'{names}')
+    check(any(event['name'] == 'job_succeeded' and 'seen' in event['text'] for event in events),
+          f'{events[-5:]}')
+    nodes = {event['node'] for event in events}
+    check(len(nodes) > 1, f'other machines tell of theirs: {nodes}')
 
 
 def own_code_added_on_one_node_runs_on_all_and_its_words_and_files_come_back():
