@@ -70,6 +70,7 @@ class Actors {
   Actor& add(ActorId id, NodeId owner);
   void save(HeadContext& context, const Actor& actor);
   void tell(HeadContext& context, const Actor& actor);
+  void tell_people(HeadContext& context, const Actor& actor, const char* event);
   void reply(HeadContext& context, NodeId to, const OperationId& operation, ErrorRef error,
              const ActorInfo& info);
   /// Name, if it has one, or class.

@@ -15,7 +15,7 @@ class Outbox {
  public:
   /// Returns the record's number.
   uint64_t append(HeadContext& context, JournalRow row) {
-    context.out.push_back({0, Append{++last_, std::move(row)}});
+    push(context, 0, Append{++last_, std::move(row)});
     return last_;
   }
   bool is_committed(uint64_t record) const { return record <= committed_; }
@@ -23,7 +23,7 @@ class Outbox {
   /// Waits for every row appended so far.
   template <class What>
   void emit(HeadContext& context, What what) {
-    context.out.push_back({last_ > committed_ ? last_ : 0, std::move(what)});
+    push(context, last_ > committed_ ? last_ : 0, std::move(what));
   }
   template <class Message>
   void to_node(HeadContext& context, NodeId node, Message message) {
@@ -32,7 +32,7 @@ class Outbox {
   /// Depends on no row.
   template <class What>
   void emit_at_once(HeadContext& context, What what) {
-    context.out.push_back({0, std::move(what)});
+    push(context, 0, std::move(what));
   }
   template <class Message>
   void to_node_at_once(HeadContext& context, NodeId node, Message message) {
@@ -42,6 +42,14 @@ class Outbox {
   void on_committed(uint64_t number) { committed_ = number; }
 
  private:
+  /// In place: moving the action through a temporary makes g++ 12 see uninitialised members.
+  template <class What>
+  static void push(HeadContext& context, uint64_t after, What what) {
+    HeadAction& action = context.out.emplace_back();
+    action.after = after;
+    action.what.template emplace<What>(std::move(what));
+  }
+
   uint64_t last_ = 0;
   uint64_t committed_ = 0;
 };

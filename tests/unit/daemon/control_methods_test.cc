@@ -34,6 +34,7 @@ const std::map<std::string, std::string> kMay = {
     {"enlist", "om"},
     {"stopAll", "om"},
     {"writeImage", "owms"},
+    {"readEvents", "owmsl"},
 };
 
 constexpr std::pair<char, Role> kRoles[] = {{'o', Role::kOwner},
