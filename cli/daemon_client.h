@@ -32,6 +32,7 @@ struct DaemonFacts {
   NodeId node;
   int32_t pid = 0;
   int64_t started_unix_ms = 0;
+  bool is_head = false;  // the head of its cluster runs in it
 };
 
 struct StatusReport {

@@ -36,8 +36,8 @@ ErrorInfo read_error(schema::Error::Reader error) {
 }  // namespace
 
 DaemonFacts read_facts(schema::DaemonInfo::Reader info) {
-  return {text_of(info.getVersion()), text_of(info.getCluster()), NodeId{info.getNode()},
-          static_cast<int32_t>(info.getPid()), info.getStartedUnixMs()};
+  return {text_of(info.getVersion()),          text_of(info.getCluster()), NodeId{info.getNode()},
+          static_cast<int32_t>(info.getPid()), info.getStartedUnixMs(),    info.getHead()};
 }
 
 std::vector<Row> read_rows(capnp::List<schema::Item>::Reader items) {

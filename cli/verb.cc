@@ -5,9 +5,9 @@ namespace rayd::cli {
 namespace {
 
 constexpr std::string_view kLater[] = {
-    "up",   "down",   "sweep", "run",    "map",      "put",     "get",
-    "free", "watch",  "top",   "memory", "timeline", "metrics", "node",
-    "plot", "verify", "model", "bench",  "doctor",   "config",  "completion",
+    "sweep", "run",    "map",      "put",     "get",        "free", "watch",
+    "top",   "memory", "timeline", "metrics", "node",       "plot", "verify",
+    "model", "bench",  "doctor",   "config",  "completion",
 };
 
 constexpr Flag kCommon[] = {

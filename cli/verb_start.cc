@@ -1,8 +1,6 @@
 // start: begins a cluster on this machine and returns when it serves.
-#include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,16 +8,14 @@
 #include <fstream>
 #include <map>
 
+#include "cli/bundled_models.h"
 #include "cli/daemon_end.h"
 #include "cli/exit_status.h"
+#include "cli/head_address.h"
 #include "cli/interrupts.h"
 #include "cli/shell.h"
 #include "cli/verbs.h"
 #include "common/base/daemon_process.h"
-
-#ifndef RAYD_LIBDIR
-#define RAYD_LIBDIR "lib"
-#endif
 
 namespace rayd::cli {
 namespace {
@@ -81,17 +77,6 @@ int already_running(const Shell& shell, const DaemonClient& client) {
   return kDone;
 }
 
-/// The models that come with rayd; empty where they are not installed.
-std::string bundled_module() {
-  const std::string folder = folder_of_this_code();
-  for (const char* relative : {"/../" RAYD_LIBDIR "/rayd/libmodels.so", "/../lib/rayd/libmodels.so",
-                               "/../models/libmodels.so"}) {
-    char path[4096];
-    if (realpath((folder + relative).c_str(), path) != nullptr) return path;
-  }
-  return {};
-}
-
 void add_bundled_module(const Shell& shell) {
   const std::string path = bundled_module();
   if (path.empty()) return;
@@ -104,43 +89,6 @@ void add_bundled_module(const Shell& shell) {
     shell.output.say("rayctl: the models that come with rayd are missing (" + path + ": " +
                      added.error().message + "); rayctl module add FILE takes others");
   }
-}
-
-/// The address by which this machine reaches others, without asking any; empty: none.
-std::string primary_address() {
-  const UniqueFd probe{socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(9);
-  inet_pton(AF_INET, "192.0.2.1", &address.sin_addr);  // nobody's; no packet is sent
-  socklen_t length = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  if (!probe || connect(probe.get(), any, length) != 0) return {};
-  if (getsockname(probe.get(), any, &length) != 0) return {};
-  char text[INET_ADDRSTRLEN] = {};
-  inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
-  return text;
-}
-
-std::string host_name() {
-  char host[256] = "localhost";
-  gethostname(host, sizeof host - 1);
-  return host;
-}
-
-/// HOST:PORT where others find the head: as advertised or bound, else this machine's own.
-Result<std::string> head_address(DaemonClient& client) {
-  const auto nodes = client.list("nodes");
-  if (!nodes) return nodes.error();
-  for (const Row& node : *nodes) {
-    if (node.id != to_string(client.facts().node)) continue;
-    const std::string address = node.text("address");
-    if (!address.starts_with(':')) return address;
-    std::string host = primary_address();
-    if (host.empty()) host = host_name();
-    return host + address;
-  }
-  return Error{ErrorCode::kNotFound, "the head lists itself nowhere"};
 }
 
 /// The line that joins another machine, on standard output and alone there.

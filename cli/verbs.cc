@@ -5,10 +5,11 @@ namespace rayd::cli {
 namespace {
 
 constexpr const Verb* kVerbs[] = {
-    &kStart,     &kStop,        &kStatus,    &kSubmit,     &kTask,         &kActorCreate,
-    &kActorCall, &kActorKill,   &kModuleAdd, &kModuleList, &kModuleRemove, &kTokenCreate,
-    &kTokenList, &kTokenRevoke, &kList,      &kDescribe,   &kLogs,         &kArtifacts,
-    &kCancel,    &kWait,        &kWhy,       &kEvents,     &kVersionVerb,
+    &kStart,       &kStop,       &kUp,           &kDown,        &kStatus,
+    &kSubmit,      &kTask,       &kActorCreate,  &kActorCall,   &kActorKill,
+    &kModuleAdd,   &kModuleList, &kModuleRemove, &kTokenCreate, &kTokenList,
+    &kTokenRevoke, &kList,       &kDescribe,     &kLogs,        &kArtifacts,
+    &kCancel,      &kWait,       &kWhy,          &kEvents,      &kVersionVerb,
 };
 
 }  // namespace

@@ -7,6 +7,8 @@ namespace rayd::cli {
 
 extern const Verb kStart;
 extern const Verb kStop;
+extern const Verb kUp;
+extern const Verb kDown;
 extern const Verb kStatus;
 extern const Verb kSubmit;
 extern const Verb kTask;

@@ -33,6 +33,8 @@ struct DaemonFacts {
   NodeId node;
   int32_t pid = 0;
   int64_t started_unix_ms = 0;
+  enum class Head : bool { kElsewhere, kHere };
+  Head head = Head::kElsewhere;
 };
 
 /// A driver's session over rings; its process is watched.

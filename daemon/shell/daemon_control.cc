@@ -24,7 +24,12 @@ std::vector<ModuleContents> contents_of(const std::vector<ModuleRow>& rows) {
 }  // namespace
 
 DaemonFacts DaemonCore::facts() const {
-  return {options_.version, options_.config.cluster, cores_.node_id(), getpid(), started_unix_ms_};
+  return {options_.version,
+          options_.config.cluster,
+          cores_.node_id(),
+          getpid(),
+          started_unix_ms_,
+          cores_.has_head() ? DaemonFacts::Head::kHere : DaemonFacts::Head::kElsewhere};
 }
 
 void DaemonCore::open_rings(int32_t pid, const std::string& name, const std::string& name_space,

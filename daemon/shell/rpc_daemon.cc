@@ -24,7 +24,7 @@ void write_facts(schema::DaemonInfo::Builder builder, const DaemonFacts& facts) 
   builder.setCluster(facts.cluster);
   builder.setNode(facts.node.value);
   builder.setPid(static_cast<uint32_t>(facts.pid));
-  builder.setHead(true);
+  builder.setHead(facts.head == DaemonFacts::Head::kHere);
   builder.setStartedUnixMs(facts.started_unix_ms);
 }
 
