@@ -84,17 +84,22 @@ class RpcTaskSession final : public TaskSession {
     const auto bytes = encoder_.encode(message);
     if (!bytes) return bytes.error();
     auto request = session_.sendRequest();
+    request.setFirst(++sent_);
     request.initMessages(1).set(0, {bytes->data(), bytes->size()});
     const auto answer = waiter_.wait(request.send());
-    return answer ? Status{} : Status{answer.error()};
+    if (!answer) return answer.error();
+    if (answer->getTaken() == sent_) return {};
+    return Error{ErrorCode::kPendingCallsLimit, "this session does not take its answers"};
   }
 
   Result<std::vector<ClientAnswer>> receive(Duration patience) override {
     auto request = session_.receiveRequest();
     request.setMaxWaitMs(millis(patience));
+    request.setAfter(received_);
     auto answer = waiter_.wait_or_interrupt(
         kj::Promise<capnp::Response<schema::Session::ReceiveResults>>(request.send()), patience);
     if (!answer) return answer.error();
+    received_ = answer->getFirst() + answer->getAnswers().size() - 1;
     std::vector<ClientAnswer> answers;
     for (const auto data : answer->getAnswers()) {
       std::vector<uint64_t> words((data.size() + 7) / 8);
@@ -102,16 +107,42 @@ class RpcTaskSession final : public TaskSession {
       auto decoded =
           wire::decode_client_answer({reinterpret_cast<const uint8_t*>(words.data()), data.size()});
       if (!decoded) return decoded.error();
+      if (auto* ready = std::get_if<Ready>(&*decoded)) {
+        if (const Status read = read_stored(*ready); !read.ok()) return read.error();
+      }
       answers.push_back(std::move(*decoded));
     }
     return answers;
   }
 
  private:
+  /// A stored value becomes an inline one.
+  Status read_stored(Ready& ready) {
+    if (ready.value.kind != Value::Kind::kStored) return {};
+    std::string bytes;
+    while (bytes.size() < ready.value.size) {
+      auto request = session_.readRequest();
+      request.getObject().setHigh(ready.object.high);
+      request.getObject().setLow(ready.object.low);
+      request.setOffset(bytes.size());
+      request.setMaxBytes(kReadBytes);
+      const auto part = waiter_.wait(request.send());
+      if (!part) return part.error();
+      const auto more = part->getBytes().asChars();
+      if (more.size() == 0) return Error{ErrorCode::kCorrupt, "a value is shorter than it says"};
+      bytes.append(more.begin(), more.size());
+    }
+    ready.value.kind = Value::Kind::kInline;
+    ready.value.bytes = Bytes::copy(bytes);
+    return {};
+  }
+
   Waiter& waiter_;
   ClientId client_;
   JobId job_;
   schema::Session::Client session_;
+  uint64_t sent_ = 0;
+  uint64_t received_ = 0;
   wire::Encoder encoder_;
 };
 

@@ -3,9 +3,11 @@
 #include <errno.h>
 
 #include "client/runtime/private_cluster.h"
+#include "client/runtime/remote_session.h"
 #include "client/runtime/rpc_open.h"
 #include "common/config/environment.h"
 #include "common/config/places.h"
+#include "common/config/token_words.h"
 
 namespace rayd::client {
 
@@ -13,20 +15,37 @@ namespace api = ray::internal;
 
 namespace {
 
-std::shared_ptr<RingSession> open_or_throw(const OpenRequest& request) {
-  auto session = open_session(request);
-  if (!session) {
-    api::throw_error(static_cast<ray::ErrorCode>(session.error().code), session.error().message);
+template <class T>
+T value_or_throw(Result<T> result) {
+  if (!result) {
+    api::throw_error(static_cast<ray::ErrorCode>(result.error().code), result.error().message);
   }
-  return *session;
+  return std::move(*result);
 }
 
-std::string socket_of(const std::string& address) {
+/// The socket of a daemon of this machine; none: HOST:PORT of a head elsewhere.
+std::optional<std::string> socket_of(const std::string& address) {
   if (address.starts_with("unix:")) return address.substr(5);
   if (address.starts_with('/')) return address;
-  api::throw_error(
-      ray::ErrorCode::kInvalidArgument,
-      "address '" + address + "': this version joins the daemon of its own machine, by unix:PATH");
+  return std::nullopt;
+}
+
+std::shared_ptr<api::Runtime> connect_elsewhere(const std::string& address,
+                                                const OpenRequest& request,
+                                                const Environment& environment) {
+  RemoteOpen open;
+  open.address = address;
+  open.token = value_or_throw(find_token({}, environment));
+  open.name = request.name;
+  open.name_space = request.name_space;
+  auto opened = value_or_throw(open_remote_line(open, environment));
+  SessionOptions options;
+  options.self = opened.client;
+  options.image = opened.image;
+  options.name_space = opened.name_space;
+  options.default_lifetime = request.default_lifetime;
+  options.inline_limit = kMaxInlineInPeer;
+  return std::make_shared<RemoteSession>(std::move(options), std::move(opened.line));
 }
 
 }  // namespace
@@ -41,8 +60,10 @@ std::shared_ptr<api::Runtime> connect(const ray::RayConfig& config) {
   const std::string address =
       config.address.empty() ? environment.get("RAY_ADDRESS") : config.address;
   if (!address.empty()) {
-    request.socket = socket_of(address);
-    return open_or_throw(request);
+    const auto socket = socket_of(address);
+    if (!socket) return connect_elsewhere(address, request, environment);
+    request.socket = *socket;
+    return value_or_throw(open_session(request));
   }
   const std::string named = environment.get("RAYD_CLUSTER");
   const std::string cluster = named.empty() ? "default" : named;
@@ -61,7 +82,7 @@ std::shared_ptr<api::Runtime> connect(const ray::RayConfig& config) {
   // The cluster lives in the session's shutdown, and ends with it.
   auto holder = std::make_shared<std::shared_ptr<PrivateCluster>>(own);
   request.on_shutdown = [holder] { holder->reset(); };
-  return open_or_throw(request);
+  return value_or_throw(open_session(request));
 }
 
 namespace {

@@ -1,12 +1,10 @@
-// What a program asks of its session. Its values are in ring_session_values.cc; sending, draining
-// and waiting in ring_session_io.cc.
+// A session over rings: what only a worker asks, and the store's memory. Sending, draining and
+// waiting are in ring_session_io.cc.
 #include "client/runtime/ring_session.h"
 
-#include <algorithm>
-#include <cmath>
+#include <cstring>
 
-#include "client/runtime/ring_session_ids.h"
-#include "ray/internal/function.h"
+#include "client/runtime/session_ids.h"
 
 namespace rayd::client {
 
@@ -14,323 +12,115 @@ namespace api = ray::internal;
 
 thread_local CurrentCall* RingSession::current_call = nullptr;
 
-namespace {
-
-Time deadline_after(int64_t timeout_ms) {
-  return timeout_ms < 0 ? shm::kNoDeadline : now_boottime() + Duration::millis(timeout_ms);
-}
-
-Quantity quantity_of(const std::string& name, double amount) {
-  if (!(amount >= 0) || amount > 1e9) {
-    api::throw_error(ray::ErrorCode::kInvalidArgument,
-                     "resource " + name + " of " + std::to_string(amount) +
-                         ": a quantity is a number from 0 to 1e9");
-  }
-  return static_cast<Quantity>(std::llround(amount * kUnit));
-}
-
-ResourceSet demand_of(const std::map<std::string, double>& resources) {
-  ResourceSet demand;
-  for (const auto& [name, amount] : resources) {
-    if (name == "memory") {
-      demand.memory_bytes = static_cast<int64_t>(std::llround(amount));
-      continue;
-    }
-    const Quantity quantity = quantity_of(name, amount);
-    if (name == "CPU") {
-      demand.cpu = quantity;
-    } else if (name == "GPU") {
-      demand.gpu = quantity;
-    } else {
-      ResourceSet one;
-      one.custom.emplace_back(name, quantity);
-      if (quantity != 0) demand.add(one);
-    }
-  }
-  return demand;
-}
-
-}  // namespace
-
 RingSession::RingSession(SessionOptions options, shm::ChannelPeer channel, StoreView store)
-    : options_(std::move(options)),
-      channel_(std::move(channel)),
-      store_(std::move(store)),
-      core_(options_.self),
-      image_(options_.image) {}
+    : Session(std::move(options)), channel_(std::move(channel)), store_(std::move(store)) {}
 
 RingSession::~RingSession() = default;
 
-// ---- templates --------------------------------------------------------------------------------
+// ---- the store --------------------------------------------------------------------------------
 
-CallTemplate RingSession::translate(const api::CallTemplate& definition) const {
-  const api::FunctionInfo& function = api::function_info(*definition.function);
-  CallTemplate call;
-  call.function = {image_, function.name, function.type};
-  call.display_name = definition.options.name;
-  call.max_retries = definition.options.max_retries;
-  call.retry_exceptions = definition.options.retry_exceptions == api::RetryExceptions::kYes
-                              ? RetryExceptions::kYes
-                              : RetryExceptions::kNo;
-  const bool defaulted = definition.options.resources.empty();
-  call.demand = demand_of(definition.options.resources);
-  switch (definition.kind) {
-    case api::CallKind::kTask:
-      call.kind = CallTemplate::Kind::kTask;
-      if (defaulted) call.demand.cpu = kUnit;
-      break;
-    case api::CallKind::kActorCall:
-      call.kind = CallTemplate::Kind::kActorCall;
-      call.max_retries = 0;  // the actor's setting rules
-      break;
-    case api::CallKind::kActorCreation: {
-      call.kind = CallTemplate::Kind::kActorCreation;
-      const api::ActorOptions& options = definition.actor;
-      call.actor.name = options.name;
-      call.actor.name_space = options.ray_namespace.value_or("");
-      const auto lifetime = options.lifetime.value_or(options_.default_lifetime);
-      call.actor.lifetime =
-          lifetime == ray::ActorLifetime::DETACHED ? Lifetime::kDetached : Lifetime::kJob;
-      call.actor.max_restarts = options.max_restarts;
-      call.actor.max_task_retries = options.max_task_retries;
-      call.actor.max_concurrency = options.max_concurrency;
-      call.actor.get_if_exists = options.get_if_exists == api::GetIfExists::kYes
-                                     ? ActorOptions::GetIfExists::kYes
-                                     : ActorOptions::GetIfExists::kNo;
-      call.actor.placement_demand = call.demand;
-      if (defaulted) call.actor.placement_demand.cpu = kUnit;
-      break;
-    }
-  }
-  return call;
+void RingSession::store(Lock& lock, const api::SerializedValue& value, Value& result) {
+  result.extent = allocate(lock, shm::kObjectHeaderBytes + value.bytes.size());
+  uint8_t* memory = store_.writable(result.extent);
+  shm::write_object_header(
+      {.kind = static_cast<uint8_t>(value.tag),
+       .element = static_cast<uint8_t>(value.tag >> 8),
+       .contained_refs = static_cast<uint32_t>(value.contained.size()),
+       .payload_bytes = value.bytes.size()},
+      std::span<uint8_t, shm::kObjectHeaderBytes>{memory, shm::kObjectHeaderBytes});
+  // The copy may be long: other threads go on meanwhile. The piece is ours alone.
+  const bool large = value.bytes.size() > kMaxInArena;
+  if (large) lock.unlock();
+  std::memcpy(memory + shm::kObjectHeaderBytes, value.bytes.data(), value.bytes.size());
+  if (large) lock.lock();
 }
 
-api::TemplateId RingSession::register_template(const api::CallTemplate& definition) {
-  Lock lock{mutex_};
-  const auto known = templates_.find(definition);
-  if (known != templates_.end()) return known->second;
-  const auto id = static_cast<api::TemplateId>(templates_.size());
-  core_.outbox().push_back(DefineTemplate{id, translate(definition)});
+Result<Session::Payload> RingSession::payload(Lock&, const Extent& extent, rayd::ObjectId,
+                                              uint64_t) {
+  const auto payload = store_.payload(extent);
+  if (!payload) return Error{ErrorCode::kCorrupt, payload.error().message};
+  return Payload{*payload, nullptr};
+}
+
+Extent RingSession::allocate(Lock& lock, uint64_t bytes) {
+  if (const auto piece = store_.allocate(bytes)) return *piece;
+  RequestArena request = store_.arena_request(bytes);
+  request.request = next_request_++;
+  core_.outbox().push_back(request);
+  core_.flush_releases();  // what the program let go of may be the room that is wanted
   send(lock);
-  templates_.emplace(definition, id);
-  return id;
-}
-
-// ---- calls ------------------------------------------------------------------------------------
-
-std::vector<Arg> RingSession::pack_arguments(Lock& lock, std::span<const api::Argument> arguments,
-                                             std::vector<rayd::ObjectId>& temporaries) {
-  std::vector<Arg> args(arguments.size());
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const api::Argument& argument = arguments[i];
-    if (!argument.reference.is_nil()) {
-      args[i].reference = id_of(argument.reference);
-      continue;
-    }
-    if (argument.value.bytes.size() <= kMaxInlineInRing) {
-      args[i].value = make_value(lock, argument.value, kMaxInlineInRing);
-      continue;
-    }
-    // A large argument is a put of its own, which the call refers to.
-    temporaries.push_back(put_locked(lock, argument.value));
-    args[i].reference = temporaries.back();
+  const auto answered = [&] { return replies_.contains(request.request); };
+  wait_until(lock, answered, kNoDeadline, Waiting::kForAnswers);
+  const ClientAnswer answer = std::move(replies_.extract(request.request).mapped());
+  if (const auto* refused = std::get_if<ArenaRefused>(&answer)) {
+    api::throw_error(ray::ErrorCode::kStoreFull, store_full_text(bytes, *refused));
   }
-  return args;
+  const Extent extent = std::get<ArenaGranted>(answer).arena;
+  const auto closed = store_.granted(request, extent);
+  if (!closed) api::throw_error(ray::ErrorCode::kInternal, closed.error().message);
+  if (*closed) close_arena(**closed);
+  if (request.kind == RequestArena::Kind::kExtent) {
+    return {extent.segment, extent.offset, bytes};
+  }
+  return *store_.allocate(bytes);
 }
 
-void RingSession::await_pending_limit(Lock& lock) {
-  const auto below = [&] {
-    return submitted_ - channel_.finished_tasks() < options_.max_pending_tasks;
-  };
-  ++submitted_;
-  if (below()) return;
-  // The count is a word in memory that nobody rings for, so it is looked at every millisecond.
-  const Time deadline = now_boottime() + options_.remote_timeout;
-  while (!block_until(lock, below, std::min(deadline, now_boottime() + Duration::millis(1)))) {
-    if (now_boottime() < deadline) continue;
-    --submitted_;
-    api::throw_error(ray::ErrorCode::kPendingCallsLimit,
-                     std::to_string(options_.max_pending_tasks) +
-                         " calls are unfinished; Get some, or raise max_pending_tasks");
+// A result is sealed by its Done, and only in an arena that is open: so an arena is closed after
+// every Done that may name it.
+void RingSession::close_arena(const Extent& arena) {
+  if (unsent_results_ > 0) {
+    leaving_.push_back(arena);
+  } else {
+    core_.outbox().push_back(CloseArena{arena});
   }
 }
 
-TaskId RingSession::begin_call(Lock& lock, const api::CallSpec& call, std::vector<Arg>& args,
-                               std::vector<rayd::ObjectId>& temporaries) {
-  await_pending_limit(lock);
-  args = pack_arguments(lock, call.arguments, temporaries);
-  return core_.mint();
-}
-
-void RingSession::end_call(Lock& lock, const std::vector<rayd::ObjectId>& temporaries) {
+// What is left of an arena would be nobody's room for as long as this worker idles.
+void RingSession::close_idle_arena(Lock& lock) {
+  if (const auto arena = store_.leave_arena()) close_arena(*arena);
   send(lock);
-  for (const rayd::ObjectId object : temporaries) core_.drop_handle(object);
 }
 
-void RingSession::submit(const api::CallSpec& call, std::span<api::ObjectId> returns) {
-  Lock lock{mutex_};
-  std::vector<Arg> args;
-  std::vector<rayd::ObjectId> temporaries;
-  const TaskId task = begin_call(lock, call, args, temporaries);
-  for (size_t i = 0; i < returns.size(); ++i) {
-    const rayd::ObjectId object = task.object(static_cast<uint32_t>(i + 1));
-    core_.created(object);
-    returns[i] = id_of(object);
-  }
-  core_.outbox().push_back(Submit{task, call.template_id, std::move(args)});
-  end_call(lock, temporaries);
+void RingSession::on_results_left(size_t stored) {
+  unsent_results_ -= stored;
+  if (unsent_results_ > 0 || leaving_.empty()) return;
+  for (const Extent& arena : leaving_) core_.outbox().push_back(CloseArena{arena});
+  leaving_.clear();
 }
 
-void RingSession::call_actor(api::ActorId actor, const api::CallSpec& call,
-                             std::span<api::ObjectId> returns) {
-  Lock lock{mutex_};
-  std::vector<Arg> args;
-  std::vector<rayd::ObjectId> temporaries;
-  const TaskId task = begin_call(lock, call, args, temporaries);
-  for (size_t i = 0; i < returns.size(); ++i) {
-    const rayd::ObjectId object = task.object(static_cast<uint32_t>(i + 1));
-    core_.created(object);
-    returns[i] = id_of(object);
-  }
-  core_.outbox().push_back(CallActor{task, id_of(actor), call.template_id, std::move(args)});
-  end_call(lock, temporaries);
-}
-
-api::ActorId RingSession::create_actor(const api::CallSpec& call) {
-  const api::CallTemplate* definition = nullptr;
-  rayd::ActorId actor;
-  {
-    Lock lock{mutex_};
-    for (const auto& [candidate, id] : templates_) {
-      if (id == call.template_id) definition = &candidate;
-    }
-    RAY_CHECK(definition != nullptr);
-    std::vector<Arg> args;
-    std::vector<rayd::ObjectId> temporaries;
-    const TaskId creation = begin_call(lock, call, args, temporaries);
-    core_.created(creation.object(0));
-    actor = rayd::ActorId::of(creation);
-    core_.outbox().push_back(CreateActor{creation, call.template_id, std::move(args)});
-    end_call(lock, temporaries);
-  }
-  const api::ActorId made{actor.high, actor.low};
-  if (definition->actor.get_if_exists == api::GetIfExists::kNo) return made;
-  // The head has heard of this creation before the question, so there is an actor of that name:
-  // ours, or an older one.
-  const auto existing = get_actor(definition->actor.name, definition->actor.ray_namespace);
-  if (!existing) return made;
-  release_reference(made.handle());
-  return *existing;
-}
-
-// ---- reading ----------------------------------------------------------------------------------
-
-api::Waited RingSession::get(std::span<const api::ObjectId> ids, int64_t timeout_ms,
-                             std::span<api::FetchedValue> values) {
-  constexpr size_t kAtOnce = 1024;  // so many answers may be under way
-  const Time deadline = deadline_after(timeout_ms);
-  const std::vector<rayd::ObjectId> objects = ids_of(ids);
-  Lock lock{mutex_};
-  for (size_t begin = 0; begin < objects.size(); begin += kAtOnce) {
-    const size_t end = std::min(begin + kAtOnce, objects.size());
-    const std::span<const rayd::ObjectId> part{objects.data() + begin, end - begin};
-    core_.want(part, Want::Fetch::kYes);
-    send(lock);
-    size_t known = 0;  // those before it are known for good
-    const auto ready = [&] {
-      while (known < part.size() && core_.is_known(part[known], Want::Fetch::kYes)) ++known;
-      return known == part.size();
-    };
-    if (!block_until(lock, ready, deadline)) {
-      core_.unwant(part);
-      send(lock);
-      return api::Waited::kTimeout;
-    }
-    for (size_t i = begin; i < end; ++i) values[i] = fetched(core_.value(objects[i]), objects[i]);
-  }
-  return api::Waited::kReady;
-}
-
-void RingSession::wait(std::span<const api::ObjectId> ids, size_t count, int64_t timeout_ms,
-                       std::span<uint8_t> ready) {
-  const Time deadline = deadline_after(timeout_ms);
-  const std::vector<rayd::ObjectId> objects = ids_of(ids);
-  Lock lock{mutex_};
-  core_.want(objects, Want::Fetch::kNo);
-  send(lock);
-  const auto count_ready = [&] {
-    return static_cast<size_t>(std::count_if(objects.begin(), objects.end(), [&](auto object) {
-      return core_.is_known(object, Want::Fetch::kNo);
-    }));
-  };
-  if (!block_until(
-          lock, [&] { return count_ready() >= count; }, deadline)) {
-    core_.unwant(objects);
-    send(lock);
-  }
-  for (size_t i = 0; i < objects.size(); ++i) {
-    ready[i] = core_.is_known(objects[i], Want::Fetch::kNo) ? 1 : 0;
-  }
-}
-
-void RingSession::add_reference(api::ObjectId id) noexcept {
-  if (id.is_nil()) return;
+void RingSession::abandon_result(const Value& result) {
   const Lock lock{mutex_};
-  core_.add_handle(id_of(id));
+  for (const rayd::ObjectId object : result.contains) core_.drop_handle(object);
+  on_results_left(result.kind == Value::Kind::kStored ? 1 : 0);
 }
 
-void RingSession::release_reference(api::ObjectId id) noexcept {
-  if (id.is_nil()) return;
+Value RingSession::store_result(const api::SerializedValue& result) {
   Lock lock{mutex_};
-  if (!gone_.empty()) return;
-  const rayd::ObjectId object = id_of(id);
-  // Small values that were read can wait for company; actors and what may be large cannot.
-  const bool is_small =
-      core_.is_known(object, Want::Fetch::kYes) && core_.value(object).kind != Value::Kind::kStored;
-  core_.drop_handle(object);
-  if (core_.pending_releases() == 0 || is_small) return;
-  core_.flush_releases();
-  try {
-    send(lock);
-  } catch (const std::exception&) {
-    // The session is over, and its references with it.
+  Value value = make_value(lock, result);
+  if (value.kind == Value::Kind::kStored) ++unsent_results_;
+  // The program's own references may end before Done has left: see send_done.
+  for (const rayd::ObjectId object : value.contains) core_.add_handle(object);
+  return value;
+}
+
+std::vector<api::FetchedValue> RingSession::open_arguments(const std::vector<Value>& args) {
+  Lock lock{mutex_};
+  std::vector<api::FetchedValue> opened;
+  opened.reserve(args.size());
+  for (const Value& arg : args) {
+    // One handle a reference while the call runs; unpacking makes its own.
+    for (const rayd::ObjectId inner : arg.contains) core_.add_handle(inner);
+    core_.on_granted(arg.contains);
+    opened.push_back(fetched(lock, arg, {}));
   }
+  return opened;
 }
 
-void RingSession::cancel(api::ObjectId id, api::Force force, api::Recursive recursive) {
-  Lock lock{mutex_};
-  core_.outbox().push_back(
-      Cancel{id_of(id).task(), force == api::Force::kYes ? Cancel::Force::kYes : Cancel::Force::kNo,
-             recursive == api::Recursive::kYes ? Cancel::Recursive::kYes : Cancel::Recursive::kNo});
-  send(lock);
-}
-
-// ---- actors -----------------------------------------------------------------------------------
-
-void RingSession::kill(api::ActorId actor, api::NoRestart no_restart) {
-  Lock lock{mutex_};
-  core_.outbox().push_back(KillActor{id_of(actor), no_restart == api::NoRestart::kYes
-                                                       ? KillActor::NoRestart::kYes
-                                                       : KillActor::NoRestart::kNo});
-  send(lock);
-}
-
-std::optional<api::ActorId> RingSession::get_actor(std::string_view name,
-                                                   std::optional<std::string_view> ray_namespace) {
-  Lock lock{mutex_};
-  const uint64_t request = next_request_++;
-  core_.outbox().push_back(
-      GetActor{request, std::string{name}, std::string{ray_namespace.value_or("")}});
-  send(lock);
-  block_until(
-      lock, [&] { return replies_.contains(request); }, shm::kNoDeadline);
-  const ClientAnswer answer = std::move(replies_.extract(request).mapped());
-  const rayd::ActorId actor = std::get<ActorFound>(answer).actor;
-  if (actor.is_nil()) return std::nullopt;
-  const rayd::ObjectId handle = actor.creation().object(0);
-  core_.add_handle(handle);
-  core_.on_granted({&handle, 1});
-  return api::ActorId{actor.high, actor.low};
+void RingSession::close_arguments(const std::vector<Value>& args) {
+  const Lock lock{mutex_};
+  for (const Value& arg : args) {
+    for (const rayd::ObjectId inner : arg.contains) core_.drop_handle(inner);
+  }
 }
 
 // ---- the running call -------------------------------------------------------------------------
@@ -340,9 +130,7 @@ bool RingSession::is_cancelled() const {
 }
 
 void RingSession::exit_actor() {
-  if (current_call == nullptr || current_call->actor.is_nil()) {
-    api::throw_error(ray::ErrorCode::kInvalidArgument, "ExitActor outside of an actor's method");
-  }
+  if (current_call == nullptr || current_call->actor.is_nil()) return Session::exit_actor();
   current_call->exits_actor = true;
 }
 
@@ -351,8 +139,9 @@ bool RingSession::was_current_actor_restarted() const {
 }
 
 std::string RingSession::current_namespace() const {
-  return current_call != nullptr && !current_call->name_space.empty() ? current_call->name_space
-                                                                      : options_.name_space;
+  return current_call != nullptr && !current_call->name_space.empty()
+             ? current_call->name_space
+             : Session::current_namespace();
 }
 
 void RingSession::set_image(const ImageHash& image) {

@@ -1,4 +1,4 @@
-// How a session sends, drains and waits.
+// How a session over rings sends, drains and waits.
 #include <algorithm>
 
 #include "client/runtime/ring_session.h"
@@ -15,10 +15,6 @@ constexpr Duration kIdleArena = Duration::millis(500);
 }  // namespace
 
 // ---- sending ----------------------------------------------------------------------------------
-
-void RingSession::throw_gone(const std::string& why) const {
-  api::throw_error(ray::ErrorCode::kUnavailable, why);
-}
 
 void RingSession::push(Lock& lock, const ClientMessage& message) {
   const auto bytes = encoder_.encode(message);
@@ -41,36 +37,11 @@ void RingSession::push_part(Lock& lock, ByteSpan part) {
       case shm::Push::kNoRoom: {
         // The daemon is behind. Answers are drained meanwhile, so that it can go on.
         const auto has_room = [&] { return channel_.out().has_room(part.size()); };
-        wait_until(lock, has_room, shm::kNoDeadline, Waiting::kForRoom);
+        wait_until(lock, has_room, kNoDeadline, Waiting::kForRoom);
         break;
       }
     }
   }
-}
-
-void RingSession::send(Lock& lock) {
-  auto& outbox = core_.outbox();
-  // Another thread may add to the outbox while this one waits for room: it is sent in order by the
-  // one that is sending.
-  if (sending_) {
-    ++waiting_to_send_;
-    followers_.wait(lock, [&] { return !sending_; });
-    --waiting_to_send_;
-  }
-  sending_ = true;
-  size_t sent = 0;
-  try {
-    while (sent < outbox.size()) push(lock, outbox[sent++]);
-  } catch (...) {
-    outbox.erase(outbox.begin(), outbox.begin() + static_cast<ptrdiff_t>(sent));
-    sending_ = false;
-    followers_.notify_all();
-    throw;
-  }
-  outbox.clear();
-  sending_ = false;
-  channel_.ring();
-  if (waiting_to_send_ > 0) followers_.notify_all();
 }
 
 void RingSession::send_done(Done&& done) {
@@ -106,22 +77,6 @@ void RingSession::drain() {
       return;
     }
     on_answer(std::move(*answer));
-  }
-}
-
-void RingSession::on_answer(ClientAnswer&& answer) {
-  if (auto* ready = std::get_if<Ready>(&answer)) {
-    core_.on_ready(std::move(*ready));
-  } else if (auto* error = std::get_if<SessionError>(&answer)) {
-    gone_ = "the daemon ended this session: " + error->message;
-  } else {
-    const uint64_t request = std::visit(
-        [](const auto& reply) -> uint64_t {
-          if constexpr (requires { reply.request; }) return reply.request;
-          return 0;
-        },
-        answer);
-    replies_[request] = std::move(answer);
   }
 }
 
@@ -174,11 +129,7 @@ bool RingSession::wait_until(Lock& lock, const Condition& ready, Time deadline, 
 bool RingSession::block_until(Lock& lock, const Condition& ready, Time deadline) {
   drain();
   if (ready()) return true;
-  if (current_call == nullptr) {
-    core_.flush_releases();
-    send(lock);
-    return wait_until(lock, ready, deadline, Waiting::kForAnswers);
-  }
+  if (current_call == nullptr) return Session::block_until(lock, ready, deadline);
   core_.flush_releases();
   core_.outbox().push_back(Blocked{});
   send(lock);
@@ -206,53 +157,11 @@ std::optional<RingSession::Work> RingSession::next_work() {
       const auto has_work = [&] { return channel_.work().peek_ready(); };
       if (wait_until(lock, has_work, now_boottime() + kIdleArena, Waiting::kForWork)) continue;
       close_idle_arena(lock);
-      wait_until(lock, has_work, shm::kNoDeadline, Waiting::kForWork);
+      wait_until(lock, has_work, kNoDeadline, Waiting::kForWork);
     }
   } catch (const api::RayException&) {
     return std::nullopt;
   }
-}
-
-void RingSession::shutdown() {
-  {
-    Lock lock{mutex_};
-    if (gone_.empty()) {
-      core_.flush_releases();
-      try {
-        send(lock);
-      } catch (const api::RayException&) {
-        // The daemon is gone already.
-      }
-      gone_ = "the session has ended by ray::Shutdown()";
-    }
-    followers_.notify_all();
-  }
-  if (options_.on_shutdown) options_.on_shutdown();
-}
-
-// ---- errors -----------------------------------------------------------------------------------
-
-api::ErrorInfo to_api(const ErrorInfo& error) {
-  api::ErrorInfo info;
-  info.code = static_cast<ray::ErrorCode>(error.code);
-  info.message = error.message;
-  info.remote_type = error.remote_type;
-  info.function = error.function;
-  if (!error.task.is_nil()) info.task = to_string(error.task);
-  if (!error.actor.is_nil()) info.actor = to_string(error.actor);
-  if (error.node != kHeadNode) info.node = to_string(error.node);
-  info.attempt = error.attempt;
-  info.may_have_executed = error.may_have_executed == ErrorInfo::MayHaveExecuted::kYes;
-  return info;
-}
-
-ErrorInfo from_api(const api::ErrorInfo& error) {
-  ErrorInfo info;
-  info.code = static_cast<ErrorCode>(error.code);
-  info.message = error.message;
-  info.remote_type = error.remote_type;
-  info.function = error.function;
-  return info;
 }
 
 }  // namespace rayd::client

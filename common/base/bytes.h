@@ -32,11 +32,20 @@ class Bytes {
     }
   }
 
-  static Bytes copy(ByteSpan span) {
+  /// To be filled in through writable() before it is shared.
+  static Bytes uninitialised(size_t size) {
     Bytes bytes;
-    if (span.empty()) return bytes;
-    bytes.block_ = new (::operator new(sizeof(Block) + span.size())) Block{{1}, span.size()};
-    std::memcpy(reinterpret_cast<uint8_t*>(bytes.block_ + 1), span.data(), span.size());
+    if (size > 0) bytes.block_ = new (::operator new(sizeof(Block) + size)) Block{{1}, size};
+    return bytes;
+  }
+  std::span<uint8_t> writable() {
+    if (empty()) return {};
+    return {reinterpret_cast<uint8_t*>(block_ + 1), block_->size};
+  }
+
+  static Bytes copy(ByteSpan span) {
+    Bytes bytes = uninitialised(span.size());
+    if (!span.empty()) std::memcpy(bytes.writable().data(), span.data(), span.size());
     return bytes;
   }
   static Bytes copy(std::string_view text) {

@@ -38,9 +38,12 @@ interface Daemon {
   # this socket's. `image` is the hash of its program, which the daemon has read and keeps, so that
   # workers can be made of it. An empty nameSpace gets one of its own.
 
-  openSession @2 (name :Text, nameSpace :Text)
-      -> (client :V.Client, job :UInt32, session :Session, nameSpace :Text);
-  # A client without rings (rayctl; later a machine without a daemon). Ends with the connection.
+  openSession @2 (name :Text, nameSpace :Text, image :Data, resumable :Bool)
+      -> (client :V.Client, job :UInt32, session :Session, nameSpace :Text, silenceMs :UInt32);
+  # A client without rings: rayctl, and a program on a machine without a daemon. `image` is the hash
+  # of its program, which writeImage has brought (kNotFound: it has not); none for rayctl.
+  # Not resumable: it ends with the connection. Resumable: it ends when nothing was heard of it for
+  # `silenceMs`, whatever becomes of connections; only over TLS, whose key says who may resume it.
 
   status @3 () -> (status :Status);
   list @4 (kind :Text) -> (items :List(Item));
@@ -98,6 +101,10 @@ interface Daemon {
                                                          cursor :UInt64);
   # What happened lately on all machines, after `cursor` (0: all that is kept). Returns at once if
   # there is something, else within maxWaitMs.
+
+  resumeSession @22 (client :V.Client) -> (session :Session);
+  # On a new connection by the same key. kNotFound: it is over. Requests of the old connection may
+  # still be on their way: everything in Session may be heard twice.
 }
 
 interface HeadForNode {
@@ -158,10 +165,27 @@ interface Rings {
 
 interface Session {
   # The hot lane's messages for a client without rings: the same messages, by RPC, with copies.
-  send @0 (messages :List(Data)) -> ();
-  # Each is a ClientMessage as in a ring; inline values up to 64 KiB.
-  receive @1 (maxWaitMs :UInt32) -> (answers :List(Data));
-  # Each is a ClientAnswer; stored values arrive inline.
+  # Numbers make it whole over connections that break: what was heard before is passed over.
+
+  send @0 (first :UInt64, messages :List(Data)) -> (taken :UInt64);
+  # Each is a ClientMessage as in a ring, the first numbered `first`, from 1; inline values up to
+  # 64 KiB, larger ones as a stored value whose extent's offset is the number of a reserved one.
+  # `taken` is the number of the last that was taken. Those behind it have to come again: the client
+  # has not fetched its answers, or a number before them is missing.
+  receive @1 (maxWaitMs :UInt32, after :UInt64)
+      -> (first :UInt64, answers :List(Data), finished :UInt64);
+  # The answers behind number `after`, which says that those up to it have arrived: they are kept
+  # until then. Each is a ClientAnswer, the first numbered `first`; a stored value is to be read.
+  # Waits for one at most maxWaitMs. `finished`: how many tasks of this client have ended.
+  reserve @2 (value :UInt64, bytes :UInt64) -> ();
+  # Room in the store for a large value, that a Put then names; numbers rise. Waits for room:
+  # kStoreFull. kPendingCallsLimit: too many are reserved and not put.
+  write @3 (value :UInt64, offset :UInt64, bytes :Data) -> ();
+  # A part of it, in any order.
+  read @4 (object :V.Id, offset :UInt64, maxBytes :UInt32) -> (bytes :Data);
+  # A part of the payload of a stored value that was answered and is held since.
+  end @5 () -> ();
+  # It is over at once.
 }
 
 interface JobSink {

@@ -157,6 +157,13 @@ struct ArenaRefused {
   uint64_t capacity_bytes = 0;
 };
 
+/// What a program is told.
+inline std::string store_full_text(uint64_t wanted_bytes, const ArenaRefused& refused) {
+  return "the object store is full: " + std::to_string(wanted_bytes) + " bytes wanted, " +
+         std::to_string(refused.used_bytes) + " of " + std::to_string(refused.capacity_bytes) +
+         " in use. Drop references, or start with a larger --object-store-memory";
+}
+
 /// A message was refused (a hostile or mistaken client): the session ends after it.
 struct SessionError {
   std::string message;

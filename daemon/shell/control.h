@@ -17,6 +17,7 @@
 #include "common/base/unique_fd.h"
 #include "common/shm/channel.h"
 #include "common/types/client_messages.h"
+#include "common/types/identity.h"
 #include "daemon/head/head_core.h"
 #include "daemon/node/snapshot.h"
 #include "daemon/shell/event_book.h"
@@ -48,23 +49,52 @@ struct OpenedRings {
   shm::UniqueFd store_readable;
 };
 
-/// A session without rings (rayctl): the same messages, with copies. Ends when destroyed.
+/// A session without rings: the same messages, with copies (control.capnp, Session).
 class RemoteSession {
  public:
   virtual ~RemoteSession() = default;
   virtual ClientId client() const = 0;
-  /// Inline values may be as large as kMaxInlineInPeer; larger ones are refused.
-  virtual Status send(ClientMessage&& message) = 0;
-  /// What has arrived; stored values are turned into inline ones.
-  virtual std::vector<ClientAnswer> take_answers() = 0;
-  /// Called once, when there is something to take.
-  virtual void on_answers(std::function<void()> wake) = 0;
+  /// Somebody speaks on it: it lives on. kNotFound: it is over.
+  virtual Status touch() = 0;
+  /// The connection that it was opened or resumed on is gone.
+  virtual void on_connection_gone() = 0;
+  virtual void end() = 0;
+
+  /// The number of the last message that was taken.
+  virtual uint64_t taken() const = 0;
+  /// False: its answers are to be fetched first.
+  virtual bool has_room() const = 0;
+  /// The next one: `taken() + 1`. Inline values may be as large as kMaxInlineInPeer.
+  virtual Status take(ClientMessage&& message) = 0;
+
+  struct Answers {
+    uint64_t first = 0;
+    std::vector<ClientAnswer> answers;
+    uint64_t finished = 0;
+  };
+  /// Those behind `after`, as many as fit one reply; those up to it are forgotten.
+  virtual Result<Answers> answers(uint64_t after) = 0;
+  /// Called once, when there is one behind `after`, or many tasks have ended.
+  virtual void on_answers(uint64_t after, std::function<void()> wake) = 0;
+
+  virtual void reserve(uint64_t value, uint64_t bytes, Callback<uint64_t> done) = 0;
+  virtual Status write(uint64_t value, uint64_t offset, ByteSpan bytes) = 0;
+  /// In the store; to be copied at once.
+  virtual Result<ByteSpan> read(ObjectId object, uint64_t offset, uint64_t max_bytes) = 0;
+};
+
+struct SessionRequest {
+  std::string name;
+  std::string name_space;
+  ImageHash image;                      // nil: it has no program of its own
+  std::optional<KeyHash> resumable_by;  // none: it ends with its connection
 };
 
 struct OpenedSession {
   JobId job;
   std::string name_space;
-  std::unique_ptr<RemoteSession> session;
+  std::shared_ptr<RemoteSession> session;
+  Duration silence;  // it ends after so long a one
 };
 
 struct JobRequest {
@@ -102,8 +132,10 @@ class Control {
   virtual DaemonFacts facts() const = 0;
   virtual void open_rings(int32_t pid, const std::string& name, const std::string& name_space,
                           Callback<OpenedRings> done) = 0;
-  virtual void open_session(const std::string& name, const std::string& name_space,
-                            Callback<OpenedSession> done) = 0;
+  virtual void open_session(const SessionRequest& request, Callback<OpenedSession> done) = 0;
+  /// kNotFound: it is over, or another's.
+  virtual Result<std::shared_ptr<RemoteSession>> resume_session(ClientId client,
+                                                                const KeyHash& key) = 0;
 
   virtual node::Snapshot node_snapshot() const = 0;
   virtual head::HeadSnapshot head_snapshot() const = 0;

@@ -59,6 +59,7 @@ inline constexpr ControlMethod kControlMethods[] = {
     {"stopAll", ControlMethod::Where::kHead, ControlMethod::Who::kOwner},
     {"writeImage", ControlMethod::Where::kHere, ControlMethod::Who::kSubmitters},
     {"readEvents", ControlMethod::Where::kHead, ControlMethod::Who::kAnybody},
+    {"resumeSession", ControlMethod::Where::kHere, ControlMethod::Who::kSubmitters},
 };
 
 inline const ControlMethod& control_method(uint16_t ordinal) {

@@ -70,6 +70,7 @@ DaemonCore::DaemonCore(DaemonOptions options)
       spin_budget_(spin_budget(options_.config)),
       cores_(*this, clock_, head_options(options_), static_cast<uint64_t>(now_boottime().ns)),
       hot_(io_, *this, clock_, spin_budget_),
+      sessions_(io_, *this, store_, Duration::millis(options_.config.remote_client_timeout_ms)),
       processes_(io_, *this, [&] {
         WorkerProcesses::Options given;
         given.worker_program = options_.worker_program;

@@ -1,7 +1,6 @@
 // Performs what the cores ask for.
 #include "daemon/shell/daemon_core.h"
 #include "daemon/shell/daemon_log.h"
-#include "daemon/shell/inline_session.h"
 #include "daemon/shell/rpc_front.h"
 
 namespace rayd::shell {
@@ -37,62 +36,67 @@ void DaemonCore::log_change(const JobRow& row) {
 }
 
 void DaemonCore::perform(NodeAction&& action) {
-  std::visit(
-      Overloaded{
-          [&](ToClient& order) {
-            const auto session = sessions_.find(order.client);
-            if (session != sessions_.end()) {
-              session->second->deliver(std::move(order.message));
-            } else {
-              hot_.send(order.client, order.message);
-            }
-          },
-          [&](ToWorker& order) {
-            const auto worker = workers_.find(order.worker);
-            if (worker == workers_.end()) return;  // it died; the core hears of it
-            worker->second.job = order.run.job;
-            const CallTemplate& call = *order.run.call;
-            if (call.kind == CallTemplate::Kind::kJobRoot) worker->second.root = order.run.job;
-            if (call.kind != CallTemplate::Kind::kActorCall) {
-              worker->second.label = label_of_call(call);
-            }
-            hot_.run(order.worker, order.run);
-          },
-          [&](ToPeer& order) {
-            if (network_) network_->peers().to_peer(order.node, order.message);
-          },
-          [&](ToHead& order) { network_->peers().to_head(order.message); },
-          [&](StartWorker& order) { start_worker(order); },
-          [&](StopWorker& order) {
-            processes_.kill_worker(order.worker, order.how == StopWorker::How::kKill
-                                                     ? rayd::Force::kYes
-                                                     : rayd::Force::kNo);
-          },
-          [&](RevokeSlot& order) {
-            const auto outcome = hot_.revoke(order.worker, order.task, order.attempt);
-            feed(NodeInput{SlotRevoked{order.worker, order.task, order.attempt, outcome}});
-          },
-          [&](SetCancelWord& order) {
-            hot_.set_cancel_word(order.worker, order.task, order.attempt);
-          },
-          [&](PullObject& order) {
-            if (transfers_) return transfers_->pull(order);
-            feed(NodeInput{PullFailed{order.object, order.from, "there is one node only"}});
-          },
-          [&](FreeExtent& order) { store_.punch(order.extent); },
-          [&](PublishFinished& order) { hot_.publish_finished(order.client, order.finished); },
-          [&](ClientReady& order) {
-            const auto driver = drivers_.find(order.client);
-            if (driver != drivers_.end()) driver->second.job = order.job;
-            const auto opening = openings_.find(order.client);
-            if (opening == openings_.end()) return;
-            const auto ready = std::move(opening->second.ready);
-            openings_.erase(opening);
-            ready(order);
-          },
-          [&](Event& event) { log(event.level, event.name, event.text); },
-      },
-      action);
+  std::visit(Overloaded{
+                 [&](ToClient& order) {
+                   if (InlineSession* session = sessions_.find(order.client)) {
+                     session->deliver(std::move(order.message));
+                   } else {
+                     hot_.send(order.client, order.message);
+                   }
+                 },
+                 [&](ToWorker& order) {
+                   const auto worker = workers_.find(order.worker);
+                   if (worker == workers_.end()) return;  // it died; the core hears of it
+                   worker->second.job = order.run.job;
+                   const CallTemplate& call = *order.run.call;
+                   if (call.kind == CallTemplate::Kind::kJobRoot)
+                     worker->second.root = order.run.job;
+                   if (call.kind != CallTemplate::Kind::kActorCall) {
+                     worker->second.label = label_of_call(call);
+                   }
+                   hot_.run(order.worker, order.run);
+                 },
+                 [&](ToPeer& order) {
+                   if (network_) network_->peers().to_peer(order.node, order.message);
+                 },
+                 [&](ToHead& order) { network_->peers().to_head(order.message); },
+                 [&](StartWorker& order) { start_worker(order); },
+                 [&](StopWorker& order) {
+                   processes_.kill_worker(order.worker, order.how == StopWorker::How::kKill
+                                                            ? rayd::Force::kYes
+                                                            : rayd::Force::kNo);
+                 },
+                 [&](RevokeSlot& order) {
+                   const auto outcome = hot_.revoke(order.worker, order.task, order.attempt);
+                   feed(NodeInput{SlotRevoked{order.worker, order.task, order.attempt, outcome}});
+                 },
+                 [&](SetCancelWord& order) {
+                   hot_.set_cancel_word(order.worker, order.task, order.attempt);
+                 },
+                 [&](PullObject& order) {
+                   if (transfers_) return transfers_->pull(order);
+                   feed(NodeInput{PullFailed{order.object, order.from, "there is one node only"}});
+                 },
+                 [&](FreeExtent& order) { store_.punch(order.extent); },
+                 [&](PublishFinished& order) {
+                   if (InlineSession* session = sessions_.find(order.client)) {
+                     session->on_finished(order.finished);
+                   } else {
+                     hot_.publish_finished(order.client, order.finished);
+                   }
+                 },
+                 [&](ClientReady& order) {
+                   const auto driver = drivers_.find(order.client);
+                   if (driver != drivers_.end()) driver->second.job = order.job;
+                   const auto opening = openings_.find(order.client);
+                   if (opening == openings_.end()) return;
+                   const auto ready = std::move(opening->second.ready);
+                   openings_.erase(opening);
+                   ready(order);
+                 },
+                 [&](Event& event) { log(event.level, event.name, event.text); },
+             },
+             action);
 }
 
 void DaemonCore::perform(HeadAction&& action) {

@@ -7,7 +7,6 @@
 
 #include "common/shm/worker_fds.h"
 #include "daemon/shell/daemon_core.h"
-#include "daemon/shell/inline_session.h"
 #include "daemon/shell/rpc_front.h"
 
 namespace rayd::shell {
@@ -65,8 +64,12 @@ void DaemonCore::end_client(ClientId client) {
   cores_.feed(NodeInput{ClientGone{client}});
 }
 
-void DaemonCore::session_ended(ClientId client) {
-  if (sessions_.erase(client) == 0) return;
+void DaemonCore::on_session_message(ClientId client, ClientMessage&& message) {
+  cores_.feed(NodeInput{FromClient{client, std::move(message)}});
+}
+
+void DaemonCore::on_session_over(ClientId client, const std::string& why) {
+  if (!why.empty()) log(Event::Level::kInfo, "session_over", to_string(client) + ": " + why);
   openings_.erase(client);
   cores_.feed(NodeInput{ClientGone{client}});
 }

@@ -5,7 +5,6 @@
 #include "common/config/module_names.h"
 #include "common/net/token.h"
 #include "daemon/shell/daemon_core.h"
-#include "daemon/shell/inline_session.h"
 #include "daemon/shell/rpc_front.h"
 
 namespace rayd::shell {
@@ -71,20 +70,28 @@ void DaemonCore::open_rings(int32_t pid, const std::string& name, const std::str
   cores_.feed(NodeInput{ClientConnected{client, name, name_space, image->hash}});
 }
 
-void DaemonCore::open_session(const std::string& name, const std::string& name_space,
-                              Callback<OpenedSession> done) {
+void DaemonCore::open_session(const SessionRequest& request, Callback<OpenedSession> done) {
+  if (request.image != ImageHash{}) {
+    if (const auto image = images_.find(request.image); !image) return done(image.error());
+  }
   const ClientId client{cores_.node_id().value, next_serial_};
+  auto session = sessions_.make(client, request.resumable_by);
+  if (!session) return done(session.error());
   next_serial_ += 2;
-  auto session = std::make_unique<InlineSession>(*this, client);
-  sessions_[client] = session.get();
   auto opened = std::make_shared<OpenedSession>();
-  opened->session = std::move(session);
+  opened->session = std::move(*session);
+  opened->silence = sessions_.silence();
   openings_[client].ready = [opened, done = std::move(done)](const ClientReady& ready) {
     opened->job = ready.job;
     opened->name_space = ready.name_space;
     done(std::move(*opened));
   };
-  cores_.feed(NodeInput{ClientConnected{client, name, name_space, {}}});
+  cores_.feed(NodeInput{ClientConnected{client, request.name, request.name_space, request.image}});
+}
+
+Result<std::shared_ptr<RemoteSession>> DaemonCore::resume_session(ClientId client,
+                                                                  const KeyHash& key) {
+  return sessions_.resume(client, key);
 }
 
 void DaemonCore::submit_job(JobRequest request, Callback<JobId> done) {

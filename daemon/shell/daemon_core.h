@@ -20,6 +20,7 @@
 #include "daemon/shell/daemon.h"
 #include "daemon/shell/hot_lane.h"
 #include "daemon/shell/images.h"
+#include "daemon/shell/inline_sessions.h"
 #include "daemon/shell/job_book.h"
 #include "daemon/shell/journal.h"
 #include "daemon/shell/network.h"
@@ -32,12 +33,12 @@
 namespace rayd::shell {
 
 class RpcFront;  // rpc_front.h: the socket and its RPC objects
-class InlineSession;
 
 class DaemonCore final : public Control,
                          HotLaneEvents,
                          WorkerEvents,
                          Performer,
+                         SessionsOwner,
                          public TransfersOwner,
                          public NetworkEvents {
  public:
@@ -53,8 +54,9 @@ class DaemonCore final : public Control,
   DaemonFacts facts() const override;
   void open_rings(int32_t pid, const std::string& name, const std::string& name_space,
                   Callback<OpenedRings> done) override;
-  void open_session(const std::string& name, const std::string& name_space,
-                    Callback<OpenedSession> done) override;
+  void open_session(const SessionRequest& request, Callback<OpenedSession> done) override;
+  Result<std::shared_ptr<RemoteSession>> resume_session(ClientId client,
+                                                        const KeyHash& key) override;
   node::Snapshot node_snapshot() const override { return cores_.node_snapshot(); }
   head::HeadSnapshot head_snapshot() const override { return cores_.head_snapshot(); }
   void submit_job(JobRequest request, Callback<JobId> done) override;
@@ -74,11 +76,13 @@ class DaemonCore final : public Control,
   void revoke_token(const std::string& id, Callback<std::string> done) override;
   void stop(StopWorker::How how) override;
 
-  // ---- for InlineSession
+  // ---- SessionsOwner
+  void on_session_message(ClientId client, ClientMessage&& message) override;
+  void on_session_over(ClientId client, const std::string& why) override;
+  const Value* stored_value(ObjectId object) const override { return cores_.peek(object); }
+
   void feed(NodeInput&& input) { cores_.feed(std::move(input)); }
   void feed(HeadInput&& input) { cores_.feed(std::move(input)); }
-  ObjectStore& store() { return store_; }
-  void session_ended(ClientId client);
 
  private:
   struct Driver {
@@ -182,6 +186,7 @@ class DaemonCore final : public Control,
   Duration spin_budget_;
   Cores cores_;
   HotLane hot_;
+  InlineSessions sessions_;
   WorkerProcesses processes_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<RpcFront> rpc_;
@@ -190,7 +195,6 @@ class DaemonCore final : public Control,
 
   std::map<ClientId, Driver> drivers_;
   std::map<ClientId, Worker> workers_;
-  std::map<ClientId, InlineSession*> sessions_;
   std::map<ClientId, Opening> openings_;
   std::map<uint64_t, Callback<JobId>> requests_;  // to the head
   uint32_t next_serial_ = 2;                      // even: drivers and sessions

@@ -97,7 +97,15 @@ class DaemonServer final : public schema::Daemon::Server {
   kj::Promise<void> openSession(OpenSessionContext context) override {
     PromisedCallback<OpenedSession> opened;
     const auto params = context.getParams();
-    control_.open_session(params.getName().cStr(), params.getNameSpace().cStr(), opened.callback());
+    SessionRequest request{params.getName().cStr(), params.getNameSpace().cStr(), {}, {}};
+    if (params.getImage().size() > 0) request.image = read_hash(params.getImage());
+    if (params.getResumable()) {
+      if (peer_.role != RpcPeer::Role::kSubmit) {
+        throw_error({ErrorCode::kInvalidArgument, "only a client elsewhere resumes its session"});
+      }
+      request.resumable_by = peer_.key;
+    }
+    control_.open_session(request, opened.callback());
     return opened.take().then([this, context, value = opened.value()]() mutable {
       OpenedSession& session = value();
       auto results = context.getResults();
@@ -105,8 +113,18 @@ class DaemonServer final : public schema::Daemon::Server {
       results.getClient().setSerial(session.session->client().serial);
       results.setJob(session.job.value);
       results.setNameSpace(session.name_space);
+      results.setSilenceMs(static_cast<uint32_t>(session.silence.ns / 1'000'000));
       results.setSession(make_session(io_, std::move(session.session)));
     });
+  }
+
+  kj::Promise<void> resumeSession(ResumeSessionContext context) override {
+    const auto client = context.getParams().getClient();
+    auto session =
+        value_or_throw(control_.resume_session({client.getNode(), client.getSerial()}, peer_.key));
+    throw_unless(session->touch());
+    context.getResults().setSession(make_session(io_, std::move(session)));
+    return kj::READY_NOW;
   }
 
   kj::Promise<void> status(StatusContext context) override {

@@ -1,5 +1,6 @@
 #include "daemon/shell/rpc_session.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/wire/hot_lane.h"
@@ -8,6 +9,9 @@
 
 namespace rayd::shell {
 namespace {
+
+constexpr uint32_t kMaxWaitMs = 60'000;
+constexpr uint32_t kMaxReadBytes = 4 << 20;
 
 class DescriptorServer final : public schema::Descriptor::Server {
  public:
@@ -46,39 +50,90 @@ class RingsServer final : public schema::Rings::Server {
 
 class SessionServer final : public schema::Session::Server {
  public:
-  SessionServer(boost::asio::io_context& io, std::unique_ptr<RemoteSession> session)
+  SessionServer(boost::asio::io_context& io, std::shared_ptr<RemoteSession> session)
       : io_(io), session_(std::move(session)) {}
+  ~SessionServer() { session_->on_connection_gone(); }
 
   kj::Promise<void> send(SendContext context) override {
-    for (const auto data : context.getParams().getMessages()) {
-      std::vector<uint64_t> words((data.size() + 7) / 8);
-      std::memcpy(words.data(), data.begin(), data.size());
-      auto message = wire::decode_client_message(
-          {reinterpret_cast<const uint8_t*>(words.data()), data.size()}, session_->client());
-      throw_unless(session_->send(value_or_throw(std::move(message))));
+    throw_unless(session_->touch());
+    const auto params = context.getParams();
+    uint64_t number = params.getFirst();
+    for (const auto data : params.getMessages()) {
+      const uint64_t next = session_->taken() + 1;
+      if (number > next || !session_->has_room()) break;
+      if (number++ < next) continue;  // it came before
+      throw_unless(session_->take(read_message(data)));
     }
+    context.getResults().setTaken(session_->taken());
     return kj::READY_NOW;
   }
 
   kj::Promise<void> receive(ReceiveContext context) override {
-    const auto subscribe = [this](LongPoll::Wake wake) -> LongPoll::Undo {
-      session_->on_answers(std::move(wake));
+    throw_unless(session_->touch());
+    const uint64_t after = context.getParams().getAfter();
+    value_or_throw(session_->answers(after));  // forgets what has arrived
+    const auto subscribe = [this, after](LongPoll::Wake wake) -> LongPoll::Undo {
+      session_->on_answers(after, std::move(wake));
       return [] {};  // a wake whose poll is gone does nothing
     };
-    return LongPoll::wait(io_, context.getParams().getMaxWaitMs(), subscribe)
-        .then([this, context]() mutable {
-          const std::vector<ClientAnswer> answers = session_->take_answers();
-          auto list = context.getResults().initAnswers(static_cast<unsigned>(answers.size()));
-          for (unsigned i = 0; i < list.size(); ++i) {
-            const ByteSpan bytes = value_or_throw(encoder_.encode(answers[i]));
-            list.set(i, {bytes.data(), bytes.size()});
-          }
-        });
+    const uint32_t max_wait_ms = std::min(context.getParams().getMaxWaitMs(), kMaxWaitMs);
+    return LongPoll::wait(io_, max_wait_ms, subscribe).then([this, context, after]() mutable {
+      const RemoteSession::Answers got = value_or_throw(session_->answers(after));
+      auto results = context.getResults();
+      results.setFirst(got.first);
+      results.setFinished(got.finished);
+      auto list = results.initAnswers(static_cast<unsigned>(got.answers.size()));
+      for (unsigned i = 0; i < list.size(); ++i) {
+        const ByteSpan bytes = value_or_throw(encoder_.encode(got.answers[i]));
+        list.set(i, {bytes.data(), bytes.size()});
+      }
+    });
+  }
+
+  kj::Promise<void> reserve(ReserveContext context) override {
+    throw_unless(session_->touch());
+    PromisedCallback<uint64_t> reserved;
+    const auto params = context.getParams();
+    session_->reserve(params.getValue(), params.getBytes(), reserved.callback());
+    return reserved.take();
+  }
+
+  kj::Promise<void> write(WriteContext context) override {
+    throw_unless(session_->touch());
+    const auto params = context.getParams();
+    const auto bytes = params.getBytes();
+    throw_unless(
+        session_->write(params.getValue(), params.getOffset(), {bytes.begin(), bytes.size()}));
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> read(ReadContext context) override {
+    throw_unless(session_->touch());
+    const auto params = context.getParams();
+    ObjectId object;
+    object.high = params.getObject().getHigh();
+    object.low = params.getObject().getLow();
+    const uint64_t most = std::min(params.getMaxBytes(), kMaxReadBytes);
+    const ByteSpan bytes = value_or_throw(session_->read(object, params.getOffset(), most));
+    context.getResults().setBytes({bytes.data(), bytes.size()});
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> end(EndContext) override {
+    session_->end();
+    return kj::READY_NOW;
   }
 
  private:
+  ClientMessage read_message(capnp::Data::Reader data) {
+    std::vector<uint64_t> words((data.size() + 7) / 8);
+    std::memcpy(words.data(), data.begin(), data.size());
+    return value_or_throw(wire::decode_client_message(
+        {reinterpret_cast<const uint8_t*>(words.data()), data.size()}, session_->client()));
+  }
+
   boost::asio::io_context& io_;
-  std::unique_ptr<RemoteSession> session_;
+  std::shared_ptr<RemoteSession> session_;
   wire::Encoder encoder_;
 };
 
@@ -89,7 +144,7 @@ kj::Own<schema::Rings::Server> make_rings(OpenedRings&& opened) {
 }
 
 kj::Own<schema::Session::Server> make_session(boost::asio::io_context& io,
-                                              std::unique_ptr<RemoteSession> session) {
+                                              std::shared_ptr<RemoteSession> session) {
   return kj::heap<SessionServer>(io, std::move(session));
 }
 

@@ -13,6 +13,6 @@ namespace rayd::shell {
 
 kj::Own<schema::Rings::Server> make_rings(OpenedRings&& opened);
 kj::Own<schema::Session::Server> make_session(boost::asio::io_context& io,
-                                              std::unique_ptr<RemoteSession> session);
+                                              std::shared_ptr<RemoteSession> session);
 
 }  // namespace rayd::shell

@@ -1,10 +1,20 @@
 """Clients of a cluster without a daemon beside them: rayctl and programs, over TLS, by a token."""
 
 import os
+import select
+import socket
+import struct
+import subprocess
+import threading
 
-from cluster import check, main
+from cluster import check, main, wait_until
 from cluster_members import Members
 from cluster_shell import Shell
+
+PROGRAM = os.environ['CLUSTER_REMOTE']
+# What local_mode does and clusters do otherwise, with a daemon beside the program too.
+NOT_IN_CLUSTERS = ('~a name is taken once*', '~ExitActor ends the actor*',
+                   '~a method is called again when it throws*')
 
 
 class Guest(Shell):
@@ -97,7 +107,150 @@ def who_is_not_let_in_hears_why():
             guest.run('status', 5, '', ['not valid, or not any more'])
 
 
+class Proxy:
+    """Between a guest and the head: its connections can be cut, or nothing pass any more."""
+
+    def __init__(self, target):
+        host, _, port = target.rpartition(':')
+        self.target = (host, int(port))
+        self.server = socket.create_server(('127.0.0.1', 0))
+        self.address = f'127.0.0.1:{self.server.getsockname()[1]}'
+        self.pairs = []
+        self.passing = True
+        self.carried = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                guest, _ = self.server.accept()
+            except OSError:
+                return
+            if not self.passing:
+                guest.close()
+                continue
+            head = socket.create_connection(self.target)
+            self.pairs.append((guest, head))
+            threading.Thread(target=self.carry, args=(guest, head), daemon=True).start()
+
+    def carry(self, guest, head):
+        other = {guest: head, head: guest}
+        try:
+            while True:
+                for ready in select.select([guest, head], [], [])[0]:
+                    data = ready.recv(65536)
+                    if not data:
+                        raise OSError
+                    other[ready].sendall(data)
+                    self.carried += len(data)
+        except (OSError, ValueError):
+            guest.close()
+            head.close()
+
+    def cut(self):
+        """Both ends hear of it at once, and what was on its way is lost."""
+        pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            for end in pair:
+                try:
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        return len(pairs)
+
+    def close(self):
+        self.passing = False
+        self.server.close()
+        self.cut()
+
+
+def program(guest, *words):
+    return subprocess.Popen([PROGRAM, *words], env=guest.environment, cwd=guest.cluster.folder,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+
+
+def ends_well(process, patience_s=120):
+    out, err = process.communicate(timeout=patience_s)
+    check(process.returncode == 0, f'status {process.returncode}\n{out[-2000:]}\n{err[-2000:]}')
+    return out
+
+
+def nothing_is_left(members):
+    wait_until(lambda: not members.head.items('objects') and not members.head.items('tasks'),
+               lambda: f'nothing is left: {members.head.items("objects")}')
+
+
+def programs_run_from_a_machine_without_a_daemon():
+    with Members() as members:
+        members.start_head('--num-cpus 2 --idle-worker-timeout-ms 1000')
+        members.join('a')
+        with Guest(members, 'submit') as guest:
+            for words in ([os.environ['RAY_EXAMPLE']], [os.environ['CLUSTER_TASKS']],
+                          [os.environ['CONFORMANCE_CLUSTER'], *NOT_IN_CLUSTERS],
+                          [PROGRAM, 'large']):
+                done = subprocess.run(words, env=guest.environment, cwd=guest.cluster.folder,
+                                      capture_output=True, text=True, timeout=170, check=False)
+                check(done.returncode == 0,
+                      f'{words}: {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}')
+        nothing_is_left(members)
+        with Guest(members, 'look') as guest:
+            process = program(guest, 'count', '100')
+            check('takes a token of role submit' in process.communicate()[1], 'look may not run')
+
+
+def a_cut_connection_loses_nothing_and_repeats_nothing():
+    with Members() as members:
+        members.start_head()
+        proxy = Proxy(members.head.address)
+        with Guest(members, 'submit') as guest:
+            guest.environment['RAY_ADDRESS'] = proxy.address
+            process = program(guest, 'count', '4000')
+            cuts = 0
+            for line in process.stdout:
+                if int(line) % 500 == 0:
+                    cuts += proxy.cut()
+            check(process.wait(60) == 0, process.stderr.read())
+            check(cuts >= 5, f'only {cuts} connections were cut')
+            process = program(guest, 'large')
+            for bytes_until in (60e6, 160e6, 260e6):
+                wait_until(lambda most=bytes_until: proxy.carried > most, 'it is under way')
+                proxy.cut()
+            ends_well(process)
+        nothing_is_left(members)
+        proxy.close()
+
+
+def who_is_silent_for_too_long_is_gone():
+    with Members() as members:
+        members.start_head('--num-cpus 2 --remote-client-timeout-ms 1500')
+        proxy = Proxy(members.head.address)
+        with Guest(members, 'submit') as guest:
+            guest.environment['RAY_ADDRESS'] = proxy.address
+            process = program(guest, 'hold')
+            check(process.stdout.readline() == 'holding\n', 'it holds')
+            wait_until(lambda: members.head.items('tasks'), 'its task is there')
+            proxy.passing = False
+            proxy.cut()
+            nothing_is_left(members)
+            states = [row['state'] for row in members.head.items('jobs')]
+            check(states and 'running' not in states, f'its job has ended: {states}')
+            out = ends_well(process)
+            check('over: ' in out and 'out of reach' in out, out)
+            proxy.passing = True
+            killed = program(guest, 'hold')
+            check(killed.stdout.readline() == 'holding\n', 'another holds')
+            killed.kill()
+            nothing_is_left(members)
+        members.head.run('submit square', prints='[0,1,4,9]\n')
+        proxy.close()
+
+
 if __name__ == '__main__':
     main(rayctl_works_from_a_machine_without_a_daemon,
          a_token_allows_what_its_role_says,
-         who_is_not_let_in_hears_why)
+         who_is_not_let_in_hears_why,
+         programs_run_from_a_machine_without_a_daemon,
+         a_cut_connection_loses_nothing_and_repeats_nothing,
+         who_is_silent_for_too_long_is_gone)

@@ -121,6 +121,26 @@ def a_killed_head_comes_back_and_its_nodes_announce_themselves():
             machines[name].run('task square 4', prints='16\n')
 
 
+def a_program_runs_from_a_machine_without_a_daemon_and_survives_its_cable():
+    with Machines() as machines:
+        begin(machines)
+        guest = machines.make('guest')
+        guest.environment['RAYD_TOKEN'] = machines.head.run('token create --role submit').strip()
+        guest.environment['RAY_ADDRESS'] = machines.head.address
+        guest.run('submit square', prints='[0,1,4,9]\n')
+        subprocess.run([*guest.enter, os.environ['RAY_EXAMPLE']], env=guest.environment, check=True,
+                       timeout=60, capture_output=True)
+        counting = subprocess.Popen([*guest.enter, os.environ['CLUSTER_REMOTE'], 'count', '3000'],
+                                    env=guest.environment, stdout=subprocess.PIPE, text=True)
+        for line in counting.stdout:
+            if line == '500\n':
+                machines.cut('guest')
+                time.sleep(2.0)  # how long the cable is out
+                machines.mend('guest')
+        check(counting.wait(60) == 0 and line == '3000\n', f'it counted to {line}')
+        del guest.environment['RAY_ADDRESS']
+
+
 def are_allowed():
     try:
         ip('netns', 'add', f'rt{os.getpid()}t')
@@ -137,4 +157,5 @@ if __name__ == '__main__':
         sys.exit(SKIPPED)
     main(machines_join_and_life_is_the_same_on_all,
          a_short_cut_loses_nothing_and_a_long_one_makes_a_new_node,
-         a_killed_head_comes_back_and_its_nodes_announce_themselves)
+         a_killed_head_comes_back_and_its_nodes_announce_themselves,
+         a_program_runs_from_a_machine_without_a_daemon_and_survives_its_cable)

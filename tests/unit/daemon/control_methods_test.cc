@@ -35,6 +35,7 @@ const std::map<std::string, std::string> kMay = {
     {"stopAll", "om"},
     {"writeImage", "owms"},
     {"readEvents", "owmsl"},
+    {"resumeSession", "owms"},
 };
 
 constexpr std::pair<char, Role> kRoles[] = {{'o', Role::kOwner},
