@@ -200,6 +200,17 @@ def programs_run_from_a_machine_without_a_daemon():
             check('takes a token of role submit' in process.communicate()[1], 'look may not run')
 
 
+def who_says_what_no_client_says_is_refused_and_harms_nobody():
+    with Members() as members:
+        members.start_head('--num-cpus 2 --remote-client-timeout-ms 1500')
+        with Guest(members, 'submit') as guest:
+            done = subprocess.run([os.environ['CLUSTER_GARBAGE']], env=guest.environment,
+                                  capture_output=True, text=True, timeout=60, check=False)
+            check(done.returncode == 0, done.stderr)
+            guest.run('submit square', prints='[0,1,4,9]\n')
+        nothing_is_left(members)
+
+
 def a_cut_connection_loses_nothing_and_repeats_nothing():
     with Members() as members:
         members.start_head()
@@ -252,5 +263,6 @@ if __name__ == '__main__':
          a_token_allows_what_its_role_says,
          who_is_not_let_in_hears_why,
          programs_run_from_a_machine_without_a_daemon,
+         who_says_what_no_client_says_is_refused_and_harms_nobody,
          a_cut_connection_loses_nothing_and_repeats_nothing,
          who_is_silent_for_too_long_is_gone)
