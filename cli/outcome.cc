@@ -79,6 +79,8 @@ int exit_status(const Outcome& outcome) {
   const auto error = error_of(outcome);
   if (!error) return kDone;
   if (outcome.cut == Outcome::Cut::kInterrupted) return kInterrupted;
+  // Parameters that only the workload itself could judge are wrong all the same.
+  if (outcome.error && outcome.error->remote_type == "ray::ParameterError") return kUsage;
   // What a task threw is its failure, whatever code its text suggests to the shell.
   return outcome.cut == Outcome::Cut::kNo ? kFailed : exit_status(error->code);
 }

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/game-of-life/checkpoint.h"
 #include "models/game-of-life/ledger.h"
 #include "models/game-of-life/options.h"
 #include "models/game-of-life/picture.h"
@@ -27,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 class Actors {
  public:
   explicit Actors(const Plan& plan) : mailbox_(Actor(Mailbox::Create).Remote()) {
-    const Words words = plan.encode();
+    const ObjectRef<Words> words = Put(plan.encode());  // once, whatever the number of workers
     for (int64_t worker = 0; worker < plan.workers; ++worker) {
       workers_.push_back(Actor(Worker::Create).Remote(words, worker));
     }
@@ -86,16 +87,31 @@ class Results {
 
   void on_closed(Ledger& ledger) {
     for (const Ledger::Point& point : ledger.take_series()) {
+      if (!is_news(point.step, series_step_)) continue;
       series_.cell(point.step).cell(point.population).end_row();
       job_.metrics(point.step, {{"population", static_cast<int64_t>(point.population)}});
     }
     for (const Ledger::Frame& frame : ledger.take_frames()) {
+      if (!is_news(frame.step, frame_step_)) continue;
       const Image image = picture_of(frame, plan_.frame_scale);
       if (!film_) film_.emplace(image);
       // The last frame stands for a while before the film begins again.
       film_->add(image, {frame.step == plan_.steps ? 150 : 6});
       job_.frame(frame.step, image);
     }
+    for (Ledger::State& state : ledger.take_checkpoints()) {
+      const Checkpoint checkpoint{state.step, plan_.topology, plan_.rule, std::move(state.cells)};
+      job_.write("checkpoint-" + std::to_string(checkpoint.step) + ".bin",
+                 encode_checkpoint(checkpoint));
+      last_.emplace(std::move(checkpoint));
+    }
+  }
+
+  /// What a run that was broken off goes on from: the newest checkpoint, or where it began.
+  void rewind(Plan& plan) {
+    if (!last_) return;
+    plan.first_step = last_->step;
+    plan.cells_at_start = last_->cells.words();
   }
 
   Json finish(const Ledger& ledger) {
@@ -111,6 +127,12 @@ class Results {
   }
 
  private:
+  /// After a step that is made once more, what was told before is not told again.
+  static bool is_news(uint64_t step, std::optional<uint64_t>& told) {
+    if (told && step <= *told) return false;
+    told = step;
+    return true;
+  }
   /// With the topology as Golly writes it: B3/S23:T100,60, and P for a bounded plane.
   std::string rule() const {
     return rule_text(plan_.rule) + (plan_.topology == Topology::kTorus ? ":T" : ":P") +
@@ -122,6 +144,9 @@ class Results {
   Job& job_;
   CsvWriter series_;
   std::optional<GifWriter> film_;
+  std::optional<uint64_t> series_step_;
+  std::optional<uint64_t> frame_step_;
+  std::optional<Checkpoint> last_;
 };
 
 /// Until the last report is in. Reports are fetched, not waited for: between them the driver looks
@@ -149,6 +174,27 @@ void follow(Actors& actors, Ledger& ledger, Results& results, Job& job, uint64_t
   }
 }
 
+/// Worker and machine deaths do not end a run, unless it gets nowhere between them.
+Ledger run_to_end(Plan plan, Results& results, Job& job) {
+  constexpr int kMostDeaths = 3;  // since the last checkpoint
+  for (int deaths = 0;;) {
+    const uint64_t from = plan.first_step;
+    try {
+      Ledger ledger(plan);
+      Actors actors(plan);
+      actors.start();
+      follow(actors, ledger, results, job, plan.steps);
+      return ledger;
+    } catch (const RayActorException& death) {
+      results.rewind(plan);
+      deaths = plan.first_step > from ? 1 : deaths + 1;
+      if (deaths > kMostDeaths) throw;
+      job.log(LogLevel::kWarn, std::string(death.what()) + "; the run goes on from step " +
+                                   std::to_string(plan.first_step));
+    }
+  }
+}
+
 std::string size_text(int64_t width, int64_t height) {
   return std::to_string(width) + "x" + std::to_string(height);
 }
@@ -166,13 +212,8 @@ struct GameOfLife : Options {
                                  std::to_string(plan.halo) + " steps a message, kernel " +
                                  kernels().front().name);
     const Clock::time_point begun = Clock::now();
-    Ledger ledger(plan);
     Results results(*this, plan, job);
-    {
-      Actors actors(plan);
-      actors.start();
-      follow(actors, ledger, results, job, plan.steps);
-    }
+    const Ledger ledger = run_to_end(plan, results, job);
     const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
     const double rate =
         static_cast<double>(plan.size.cells()) * static_cast<double>(plan.steps) / seconds;

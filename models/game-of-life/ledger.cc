@@ -8,9 +8,19 @@
 namespace ray::model::life {
 namespace {
 
-enum Kind : uint64_t { kSeries = 1, kFrame, kFinal, kProgress, kFailure };
+enum Kind : uint64_t { kSeries = 1, kFrame, kCells, kFinal, kProgress, kFailure };
 
 [[noreturn]] void foreign() { throw std::runtime_error("a report of another run came"); }
+
+/// The cells of a tile, as Tile::append_cells wrote them.
+void read_block(const Block& block, WordReader& reader, BitGrid& grid) {
+  for (int64_t y = 0; y < block.height; ++y) {
+    for (int64_t x = 0; x < block.width; x += 64) {
+      put_bits(grid.row(block.y + y), block.x + x, reader.take(),
+               std::min<int64_t>(64, block.width - x));
+    }
+  }
+}
 
 }  // namespace
 
@@ -24,6 +34,11 @@ void report_frame(const FramePart& part, std::span<const uint32_t> densities, Wo
     const uint64_t high = i + 1 < densities.size() ? densities[i + 1] : 0;
     report.push_back(densities[i] | high << 32);
   }
+}
+
+void report_cells(const CellsPart& part, std::span<const uint64_t> cells, Words& report) {
+  report.insert(report.end(), {kCells, part.step, static_cast<uint64_t>(part.tile)});
+  report.insert(report.end(), cells.begin(), cells.end());
 }
 
 void report_final(const FinalPart& part, std::span<const uint64_t> cells, Words& report) {
@@ -66,6 +81,11 @@ void Ledger::on_report(std::span<const uint64_t> report) {
       case kFrame: {
         const auto part = reader.take(2);
         on_frame({part[0], static_cast<int64_t>(part[1])}, reader);
+        break;
+      }
+      case kCells: {
+        const auto part = reader.take(2);
+        on_cells({part[0], static_cast<int64_t>(part[1])}, reader);
         break;
       }
       case kFinal: {
@@ -140,13 +160,29 @@ void Ledger::on_final(const FinalPart& part, WordReader& reader) {
   --tiles_left_;
   population_ += part.population;
   digest_ += part.digest;
-  if (!plan_.cells) return;
-  for (int64_t y = 0; y < block.height; ++y) {
-    for (int64_t x = 0; x < block.width; x += 64) {
-      put_bits(cells_.row(block.y + y), block.x + x, reader.take(),
-               std::min<int64_t>(64, block.width - x));
-    }
+  if (plan_.cells) read_block(block, reader, cells_);
+}
+
+void Ledger::on_cells(const CellsPart& part, WordReader& reader) {
+  if (!plan_.in_checkpoints(part.step)) foreign();
+  const Block block = block_of(part.tile);
+  auto [it, opened] = checkpoints_.try_emplace(part.step);
+  OpenState& open = it->second;
+  if (opened) {
+    open.state = {part.step, BitGrid(plan_.size.width, plan_.size.height)};
+    open.tiles_left = plan_.tiles.tiles();
   }
+  read_block(block, reader, open.state.cells);
+  --open.tiles_left;
+}
+
+std::vector<Ledger::State> Ledger::take_checkpoints() {
+  std::vector<State> closed;
+  while (!checkpoints_.empty() && checkpoints_.begin()->second.tiles_left == 0) {
+    closed.push_back(std::move(checkpoints_.begin()->second.state));
+    checkpoints_.erase(checkpoints_.begin());
+  }
+  return closed;
 }
 
 uint64_t Ledger::steps() const {

@@ -26,6 +26,10 @@ struct FramePart {
   uint64_t step = 0;
   int64_t tile = 0;
 };
+struct CellsPart {  // of a checkpoint
+  uint64_t step = 0;
+  int64_t tile = 0;
+};
 struct FinalPart {
   int64_t tile = 0;
   uint64_t population = 0;
@@ -37,6 +41,7 @@ struct Progress {
 };
 void report_series(const SeriesPart& part, Words& report);
 void report_frame(const FramePart& part, std::span<const uint32_t> densities, Words& report);
+void report_cells(const CellsPart& part, std::span<const uint64_t> cells, Words& report);
 void report_final(const FinalPart& part, std::span<const uint64_t> cells, Words& report);
 void report_progress(const Progress& progress, Words& report);
 /// The run cannot go on; the reader of the report throws std::runtime_error with this text.
@@ -65,6 +70,13 @@ class Ledger {
   /// The frames that were closed since the last time, in order.
   std::vector<Frame> take_frames();
 
+  struct State {
+    uint64_t step = 0;
+    BitGrid cells;
+  };
+  /// The checkpoints that were closed since the last time, in order.
+  std::vector<State> take_checkpoints();
+
   /// Steps done by the slowest tile.
   uint64_t steps() const;
   /// All tiles have reported their end.
@@ -78,6 +90,7 @@ class Ledger {
  private:
   void on_series(const SeriesPart& part);
   void on_frame(const FramePart& part, WordReader& reader);
+  void on_cells(const CellsPart& part, WordReader& reader);
   void on_final(const FinalPart& part, WordReader& reader);
   Block block_of(int64_t tile) const;
 
@@ -93,6 +106,11 @@ class Ledger {
     int64_t tiles_left = 0;
   };
   std::map<uint64_t, OpenFrame> frames_;  // by step, not yet taken
+  struct OpenState {
+    State state;
+    int64_t tiles_left = 0;
+  };
+  std::map<uint64_t, OpenState> checkpoints_;  // by step, not yet taken
   std::vector<uint64_t> worker_steps_;
 };
 

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "models/game-of-life/checkpoint.h"
+
 namespace ray::model::life {
 namespace {
 
@@ -86,6 +88,12 @@ void Options::params(Params& p) {
   p.output("png", png, "write a picture of the end");
   p.output("gif", gif,
            "write a film: a frame every `every` steps (at most 1000), or up to 100 over the run");
+  p.integer("checkpoint", checkpoint,
+            "write checkpoint-STEP.bin every so many steps, and go on from the last one when a "
+            "worker dies; 0: never")
+      .unit("steps")
+      .at_least(0);
+  p.input("resume", resume, "go on from this checkpoint instead of the start: @FILE");
   p.size("tiles", tiles, "tiles across and down").default_word("auto").execution();
   p.integer("workers", workers, "actors that hold the tiles; auto: the cluster's CPUs")
       .range(1, 100'000)
@@ -156,6 +164,35 @@ void Options::check_pattern(Mistakes& mistakes) const {
   }
 }
 
+// All that the file says of itself must be what was asked for: then the end is that of an unbroken
+// run.
+void Options::check_resume(Mistakes& mistakes) const {
+  Checkpoint checkpoint;
+  try {
+    checkpoint = decode_checkpoint(resume.content);
+  } catch (const std::invalid_argument& error) {
+    mistakes.push_back(
+        {"resume", given(resume),
+         "@FILE with a checkpoint of game-of-life (" + std::string(error.what()) + ")", ""});
+    return;
+  }
+  const auto same = [&](const char* parameter, const std::string& ours, const std::string& theirs) {
+    if (ours == theirs) return;
+    mistakes.push_back({parameter, ours, theirs + ", as " + given(resume) + " has it", ""});
+  };
+  same("grid", size_text(size()), size_text({checkpoint.cells.width(), checkpoint.cells.height()}));
+  same("topology", topology, checkpoint.topology == Topology::kTorus ? "torus" : "bounded");
+  if (const Rule asked = rule.empty() ? checkpoint.rule : parse_rule(rule).value_or(Rule{});
+      rule_text(asked) != rule_text(checkpoint.rule)) {
+    same("rule", rule_text(asked), rule_text(checkpoint.rule));
+  }
+  if (static_cast<uint64_t>(steps) < checkpoint.step) {
+    mistakes.push_back(
+        {"steps", std::to_string(steps),
+         "at least " + std::to_string(checkpoint.step) + ", the step of " + given(resume), ""});
+  }
+}
+
 void Options::check(Mistakes& mistakes) const {
   if (grid.width > kMostCells / grid.height) {
     mistakes.push_back(
@@ -168,6 +205,7 @@ void Options::check(Mistakes& mistakes) const {
     mistakes.push_back({"tiles", size_text({tiles.width, tiles.height}),
                         "no more tiles than cells in each direction", ""});
   }
+  if (resume.is_file() || !resume.content.empty()) return check_resume(mistakes);
   if (pattern.content.empty() && !pattern.is_file()) return;
   if (density >= 0) {
     mistakes.push_back({"density", Json(density).text(), "either density or pattern", ""});
@@ -199,6 +237,13 @@ Plan Options::plan(const Surroundings& surroundings) const {
     }
   }
   plan.rule = rule_of(start);
+  if (resume.is_file() || !resume.content.empty()) {
+    Checkpoint checkpoint = decode_checkpoint(resume.content);
+    plan.rule = checkpoint.rule;
+    plan.first_step = checkpoint.step;
+    plan.cells_at_start = std::move(checkpoint.cells.words());
+  }
+  plan.checkpoint_every = static_cast<uint64_t>(this->checkpoint);
 
   const int64_t wanted = workers > 0 ? workers : std::max<int64_t>(1, surroundings.cpus);
   plan.tiles =

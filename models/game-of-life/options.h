@@ -25,6 +25,8 @@ struct Options {
   std::string rle;
   std::string png;
   std::string gif;
+  int64_t checkpoint = 0;
+  Input resume;      ///< empty: from the start
   Size tiles{0, 0};  ///< zero: chosen, as are the next two
   int64_t workers = 0;
   int64_t halo = 0;
@@ -44,6 +46,7 @@ struct Options {
   /// Throws PatternError, or std::invalid_argument for a name that is not known.
   Pattern read() const;
   void check_pattern(Mistakes& mistakes) const;
+  void check_resume(Mistakes& mistakes) const;
   /// The upper left corner of the pattern on the grid; nothing when `at` is no place.
   struct Place {
     int64_t x = 0;

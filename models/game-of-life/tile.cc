@@ -73,6 +73,19 @@ void Tile::draw_runs(std::span<const Run> runs) {
   }
 }
 
+void Tile::fill(std::span<const uint64_t> grid) {
+  const auto stride = static_cast<size_t>((size_.width + 63) / 64);
+  std::vector<uint64_t> line(stride + 1);  // bits_at may look at the word behind the last
+  for (int64_t y = 0; y < block_.height; ++y) {
+    const auto from = grid.subspan(static_cast<size_t>(block_.y + y) * stride, stride);
+    std::copy(from.begin(), from.end(), line.begin());
+    for (int64_t x = 0; x < block_.width; x += 64) {
+      const int64_t count = std::min<int64_t>(64, block_.width - x);
+      put_bits(row(y), bit(x), bits_at(line.data(), block_.x + x), count);
+    }
+  }
+}
+
 Block Tile::edge_block(Direction direction) const {
   const auto [dx, dy] = std::pair(direction.dx(), direction.dy());
   return {dx > 0 ? block_.width - halo_ : 0, dy > 0 ? block_.height - halo_ : 0,

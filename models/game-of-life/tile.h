@@ -46,6 +46,9 @@ class Tile {
   /// Runs of live cells of the whole grid; what lies in other tiles is skipped.
   void draw_runs(std::span<const Run> runs);
 
+  /// Cells of the whole grid by rows, each row beginning at a word.
+  void fill(std::span<const uint64_t> grid);
+
   /// What the neighbour in `direction` needs: the outermost `halo` cells on that side, row by row,
   /// each row beginning at a word. Appended to `to`.
   void append_edge(Direction direction, std::vector<uint64_t>& to) const;

@@ -12,7 +12,7 @@ TileGroup::TileGroup(const Plan& plan, int64_t worker)
     : plan_(plan),
       tiling_(plan.tiling()),
       worker_(worker),
-      rounds_((plan.steps + static_cast<uint64_t>(plan.halo) - 1) /
+      rounds_((plan.steps - plan.first_step + static_cast<uint64_t>(plan.halo) - 1) /
               static_cast<uint64_t>(plan.halo)) {
   const int64_t tiles = plan.tiles.tiles();
   for (int64_t tile = 0; tile < tiles; ++tile) {
@@ -26,7 +26,11 @@ TileGroup::TileGroup(const Plan& plan, int64_t worker)
       ++member.needed;
       if (tiling_.worker_of(neighbour, plan.workers) != worker) member.borders_others = true;
     }
-    member.cells.fill({plan.seed, plan.chance});
+    if (!plan.cells_at_start.empty()) {
+      member.cells.fill(plan.cells_at_start);
+      continue;
+    }
+    member.cells.fill(Tile::RandomStart{plan.seed, plan.chance});
     member.cells.draw_runs(plan.runs);
   }
   if (members_.empty()) throw std::runtime_error("a worker without tiles was asked for");
@@ -35,7 +39,7 @@ TileGroup::TileGroup(const Plan& plan, int64_t worker)
 
 void TileGroup::start(Outbox& out) {
   for (Member& member : members_) {
-    observe(member, 0, out);
+    observe(member, plan_.first_step, out);
     member.started = true;
     if (rounds_ == 0) {
       report_end(member, out);
@@ -47,7 +51,7 @@ void TileGroup::start(Outbox& out) {
 }
 
 uint64_t TileGroup::steps_done(const Member& member) const {
-  return std::min(member.round * static_cast<uint64_t>(plan_.halo), plan_.steps);
+  return std::min(plan_.first_step + member.round * static_cast<uint64_t>(plan_.halo), plan_.steps);
 }
 
 TileGroup::Member& TileGroup::member_of(uint64_t tile) {
@@ -162,6 +166,11 @@ void TileGroup::observe(const Member& member, uint64_t step, Outbox& out) {
     std::vector<uint32_t> densities;
     member.cells.append_densities(plan_.frame_scale, densities);
     report_frame({step, member.tile}, densities, out.report);
+  }
+  if (plan_.in_checkpoints(step)) {
+    Words cells;
+    member.cells.append_cells(cells);
+    report_cells({step, member.tile}, cells, out.report);
   }
 }
 

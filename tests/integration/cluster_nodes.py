@@ -4,6 +4,7 @@ Each has folders of its own and they meet on loopback, over TLS. Everything that
 from each of them.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -227,6 +228,33 @@ def a_node_killed_under_load_spoils_no_result():
         members['b'].run('submit square', prints='[0,1,4,9]\n')
 
 
+def life_survives_a_node_with_the_same_digest():
+    line = ('submit game-of-life grid=256x256 density=.3 seed=42 steps=1000 halo=1 tiles=3x4 '
+            'workers=4 checkpoint=64 --retries 1 --timeout 100 --json --out {}')
+    with Members() as members:
+        begin(members, 'a', 'b', 'c', options='--num-cpus 1')
+        a_life_in_parts(members)
+        run = members['head'].popen(line.format('broken'))
+        folder = os.path.join(members['head'].cluster.folder, 'broken')
+        wait_until(lambda: os.path.isdir(folder) and len(os.listdir(folder)) >= 2,
+                   'the first checkpoints')
+        os.kill(members['b'].daemon(), signal.SIGKILL)
+        result = json.loads(members['head'].end(line, run, 0, None, ()))['result']
+        check((result['population'], result['digest']) == (2556, '2ee6c82a62eb7331'), f'{result}')
+        members['b'].cluster.check_no_process(patience_s=50 if SANITIZED else 10)
+
+
+def a_life_in_parts(members):
+    """From a checkpoint of a run on two workers, on four: the end of an unbroken one."""
+    life = 'submit game-of-life grid=256x256 density=.3 seed=42 --timeout 60'
+    members['a'].run(f'{life} steps=600 workers=2 checkpoint=500 --out first')
+    resume = '--out second resume=@first/checkpoint-500.bin'
+    result = members['a'].json(f'{life} steps=1000 workers=4 {resume}')['result']
+    check((result['population'], result['digest']) == (2556, '2ee6c82a62eb7331'), f'{result}')
+    members['a'].run(f'{life} steps=499 {resume}', 2, '', ['at least 500'])
+    members['a'].run(f'{life.replace("256x", "255x")} {resume}', 2, '', ['grid'])
+
+
 def stop_ends_one_node_or_all():
     with Members() as members:
         begin(members, 'a', 'b')
@@ -252,4 +280,5 @@ if __name__ == '__main__':
          a_token_that_is_wrong_old_or_revoked_lets_nobody_in,
          a_machine_that_the_head_cannot_connect_to_is_told_so,
          a_node_killed_under_load_spoils_no_result,
+         life_survives_a_node_with_the_same_digest,
          stop_ends_one_node_or_all)

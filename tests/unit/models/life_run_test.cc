@@ -1,3 +1,4 @@
+#include "models/game-of-life/checkpoint.h"
 #include "tests/unit/catch.h"
 #include "tests/unit/models/life_test.h"
 
@@ -243,4 +244,62 @@ TEST_CASE("tiles are chosen to keep all workers busy, and halos never deeper tha
       }
     }
   }
+}
+
+TEST_CASE("a run goes on from a checkpoint, cut otherwise, to the digest of an unbroken one") {
+  Plan plan = soup(Topology::kTorus, 100);
+  plan.size = {250, 70};  // rows that end within a word
+  plan.halo = 7;
+  const Ledger unbroken = run_in_one_thread(plan);
+  plan.tiles = {3, 2};
+  plan.workers = 2;
+  plan.checkpoint_every = 40;
+  Ledger broken = run_in_one_thread(plan);
+  auto states = broken.take_checkpoints();
+  REQUIRE(states.size() == 2);
+  CHECK(states[0].step == 40);
+  CHECK(states[1].step == 80);
+  for (auto& state : states) {
+    const Checkpoint kept{state.step, plan.topology, plan.rule, std::move(state.cells)};
+    Checkpoint checkpoint = decode_checkpoint(encode_checkpoint(kept));
+    CHECK(checkpoint.step == kept.step);
+    Plan rest = plan;
+    rest.tiles = {5, 1};
+    rest.workers = 3;
+    rest.halo = 4;
+    rest.first_step = checkpoint.step;
+    rest.cells_at_start = std::move(checkpoint.cells.words());
+    const Ledger resumed = run_in_one_thread(rest);
+    CHECK(resumed.digest() == unbroken.digest());
+    CHECK(resumed.population() == unbroken.population());
+    CHECK(resumed.steps() == 100);
+  }
+}
+
+TEST_CASE("a checkpoint that was tampered with is refused in words") {
+  BitGrid cells(70, 3);
+  cells.set(69, 2);
+  const std::string good = encode_checkpoint({5, Topology::kBounded, Rule{}, cells});
+  CHECK(decode_checkpoint(good).cells == cells);
+  const auto refusal = [](const std::string& bytes) -> std::string {
+    try {
+      decode_checkpoint(bytes);
+      return "taken";
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+  };
+  CHECK(refusal("x = 3, y = 3\nbo!") == "it does not begin as one");
+  CHECK(refusal(good.substr(0, good.size() - 1)) == "it is cut short");
+  CHECK(refusal(good.substr(0, 50)) == "it is cut short");
+  CHECK(refusal(good + "x") == "it has more than its cells");
+  std::string damaged = good;
+  damaged[damaged.size() - 16] ^= 1;
+  CHECK(refusal(damaged) == "it is damaged: its digest is another");
+  damaged = good;
+  damaged[damaged.size() - 1] ^= 1;
+  CHECK(refusal(damaged) == "it has cells beyond the edge");
+  damaged = good;
+  damaged[40] = 0;  // a width of none
+  CHECK(refusal(damaged) == "its header is damaged");
 }
