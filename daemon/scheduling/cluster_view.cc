@@ -1,5 +1,7 @@
 #include "daemon/scheduling/cluster_view.h"
 
+#include <utility>
+
 namespace rayd::scheduling {
 
 void ClusterView::on_view(const NodeView& view) {
@@ -7,13 +9,12 @@ void ClusterView::on_view(const NodeView& view) {
   Node& node = nodes_[view.node];
   if (node.state == NodeState::kDead) return;
   if (node.has_view && view.version <= node.view.version) return;
+  if (!std::exchange(node.has_view, true)) ++others_;
   node.view = view;
-  node.has_view = true;
   if (node.labels == nullptr || *node.labels != view.labels)
     node.labels = std::make_shared<const Labels>(view.labels);
   node.credit_used = {};
   if (view.version > node.excluded_at) node.is_excluded = false;
-  count_others();
 }
 
 void ClusterView::on_state(NodeId id, NodeState state) {
@@ -21,13 +22,7 @@ void ClusterView::on_state(NodeId id, NodeState state) {
   Node& node = nodes_[id];  // also before its first view: a late one must not revive the dead
   if (node.state == NodeState::kDead) return;
   node.state = state;
-  count_others();
-}
-
-void ClusterView::count_others() {
-  others_ = 0;
-  for (const auto& [id, node] : nodes_)
-    if (node.has_view && node.state != NodeState::kDead) ++others_;
+  if (state == NodeState::kDead && node.has_view) --others_;
 }
 
 void ClusterView::exclude(NodeId id, uint64_t view_version) {

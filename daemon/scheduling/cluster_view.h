@@ -49,8 +49,6 @@ class ClusterView {
     uint64_t spread_turn = 0;
   };
 
-  void count_others();
-
   NodeId self_;
   std::shared_ptr<const Labels> own_labels_;
   uint64_t own_spread_turn_ = 0;
