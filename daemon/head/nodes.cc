@@ -13,6 +13,22 @@ constexpr Duration kViewsInterval = Duration::seconds(1);
 /// A tick that is later than this: the head itself was away.
 constexpr Duration kAway = Duration::seconds(1);
 
+/// What is left of the scarcest resource of the demand when all that waits there has its share, in
+/// 1/10000; often negative.
+int64_t free_share(const scheduling::NodeLoad& load, const ResourceSet& demand, uint32_t waiting) {
+  int64_t least = INT64_MAX;
+  const auto consider = [&](Quantity total, Quantity available, Quantity demanded) {
+    if (demanded == 0 || total == 0) return;
+    least = std::min(least, (available - int64_t{waiting} * demanded) * 10'000 / total);
+  };
+  consider(load.total.cpu, load.available.cpu, demand.cpu);
+  consider(load.total.gpu, load.available.gpu, demand.gpu);
+  consider(load.total.memory_bytes, load.available.memory_bytes, demand.memory_bytes);
+  for (const auto& [name, quantity] : demand.custom)
+    consider(load.total.custom_quantity(name), load.available.custom_quantity(name), quantity);
+  return least;
+}
+
 }  // namespace
 
 Nodes::Node* Nodes::find(NodeId node) {
@@ -62,6 +78,7 @@ void Nodes::begin_epoch(HeadContext& context) {
     }
     node.state = NodeState::kSuspect;
     node.heard = context.now;
+    watch(node);
   }
   for (const NodeId id : gone) {
     Node& node = nodes_.at(id);
@@ -100,6 +117,7 @@ void Nodes::on_joins(HeadContext& context, const NodeJoins& message) {
               0,  message.beside_head,        message.announce.view.identity};
   if (node.row.name.empty()) node.row.name = to_string(id);
   node.heard = context.now;
+  watch(node);
   node.settled_reported = membership.m;  // whatever died before it came concerns it not
   parts_.outbox.append(context, membership);
   parts_.outbox.append(context, node.row);
@@ -193,6 +211,7 @@ void Nodes::on_leave(HeadContext& context, NodeId id) {
 
 void Nodes::set_state(HeadContext& context, NodeId id, Node& node, NodeState state) {
   node.state = state;
+  watch(node);
   cluster_.on_state(id, state);
   tell_all(context, NodeStateChanged{id, state, 0});
   const char* name = state == NodeState::kSuspect ? "node_suspect" : "node_alive";
@@ -211,15 +230,20 @@ std::optional<Time> Nodes::lease_deadline(const Node& node) const {
 }
 
 std::optional<Time> Nodes::next_deadline() const {
-  std::optional<Time> next = views_due_;
-  for (const auto& [id, node] : nodes_) {
-    const std::optional<Time> due = lease_deadline(node);
-    if (due && (!next || *due < *next)) next = due;
-  }
-  return next;
+  return leases_due_ && (!views_due_ || *leases_due_ < *views_due_) ? leases_due_ : views_due_;
+}
+
+void Nodes::watch(const Node& node) {
+  const std::optional<Time> due = lease_deadline(node);
+  if (due && (!leases_due_ || *due < *leases_due_)) leases_due_ = due;
 }
 
 void Nodes::on_tick(HeadContext& context) {
+  if (leases_due_ && *leases_due_ <= context.now) check_leases(context);
+  if (views_due_ && *views_due_ <= context.now) send_views(context);
+}
+
+void Nodes::check_leases(HeadContext& context) {
   Duration late;
   for (const auto& [id, node] : nodes_)
     if (const auto due = lease_deadline(node)) late = std::max(late, context.now - *due);
@@ -235,7 +259,8 @@ void Nodes::on_tick(HeadContext& context) {
       set_state(context, id, node, NodeState::kSuspect);
   }
   for (const NodeId id : dead) declare_dead(context, id, nodes_.at(id), "its lease ran out");
-  if (views_due_ && *views_due_ <= context.now) send_views(context);
+  leases_due_.reset();
+  for (const auto& [id, node] : nodes_) watch(node);
 }
 
 // ---- dying --------------------------------------------------------------------------------------
@@ -319,13 +344,19 @@ std::optional<NodeId> Nodes::choose(HeadContext& context, const Wanted& wanted) 
     if (const auto node = with_room(others)) return node;
   }
   if (const auto node = with_room(cluster)) return node;
-  // None has room now: the preferred one, else where the fewest wait.
+  // None has room now: where the least waits for its size, with what was sent there since its view;
+  // or a thousand actors would all wait at their creator's node.
   std::optional<NodeId> best;
+  int64_t best_share = 0;
   for (const scheduling::NodeLoad& load : scheduling::allowed(cluster, request).nodes) {
     if (!load.total.covers(wanted.demand)) continue;
-    if (load.node == wanted.preferred) return load.node;
-    if (!best || nodes_.at(load.node).view.queued < nodes_.at(*best).view.queued) best = load.node;
+    const int64_t share = free_share(load, wanted.demand, nodes_.at(load.node).view.queued);
+    if (best && share < best_share) continue;
+    if (best && share == best_share && load.node != wanted.preferred) continue;
+    best = load.node;
+    best_share = share;
   }
+  if (best) cluster_.on_assigned(*best, wanted.demand);
   return best;
 }
 

@@ -95,6 +95,8 @@ class Nodes {
   void settle(HeadContext& context);
   void forget_dead(HeadContext& context);
   std::optional<Time> lease_deadline(const Node& node) const;
+  void watch(const Node& node);
+  void check_leases(HeadContext& context);
   void send_views(HeadContext& context);
   void send_views_in_time(HeadContext& context);
   scheduling::ClusterSnapshot candidates() const;
@@ -105,6 +107,8 @@ class Nodes {
   std::set<NodeId> changed_views_;
   std::optional<Time> views_sent_at_;
   std::optional<Time> views_due_;
+  /// No lease runs out before; a renewal, which comes often, leaves it as it is.
+  std::optional<Time> leases_due_;
 };
 
 }  // namespace rayd::head

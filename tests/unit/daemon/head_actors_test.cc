@@ -115,6 +115,14 @@ TEST_CASE("an actor starts near its creator, and is alive when its node says so"
   CHECK(cluster.heard_by<ActorChanged>(cluster.home).empty());
 }
 
+TEST_CASE("actors beyond all room wait everywhere by size, not all at their creator's node") {
+  Cluster cluster;
+  for (int i = 0; i < 80; ++i) cluster.create({}, 1);
+  CHECK(cluster.heard_by<StartActor>(cluster.home).size() == 40);
+  CHECK(cluster.heard_by<StartActor>(cluster.b).size() == 20);
+  CHECK(cluster.heard_by<StartActor>(cluster.c).size() == 20);
+}
+
 TEST_CASE("no start leaves before the actor's row is committed") {
   Cluster cluster;
   cluster.commits = HeadFixture::Commits::kByHand;
