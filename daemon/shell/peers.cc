@@ -44,7 +44,7 @@ Peers::Remote* Peers::find_member(NodeId member) {
 
 std::optional<KeyHash> Peers::key_of(NodeId node) const {
   const auto it = nodes_.find(node);
-  if (it == nodes_.end()) return std::nullopt;
+  if (it == nodes_.end() || it->second->key.is_nil()) return std::nullopt;
   return it->second->key;
 }
 
@@ -54,7 +54,9 @@ void Peers::observe(const HeadToNode& message) {
   if (const auto* views = std::get_if<Views>(&message)) {
     for (const NodeView& view : views->changed) learn(view);
   } else if (const auto* change = std::get_if<NodeStateChanged>(&message)) {
-    if (change->state == NodeState::kDead) nodes_.erase(change->node);
+    if (change->state != NodeState::kDead) return;
+    nodes_.erase(change->node);
+    dead_.insert(change->node);
   }
 }
 
@@ -91,7 +93,7 @@ void Peers::send(Remote& remote, const Message& message) {
 }
 
 void Peers::to_peer(NodeId node, const PeerMessage& message) {
-  if (Remote* remote = find(node)) send(*remote, message);
+  if (!dead_.contains(node)) send(meet(node), message);
 }
 
 void Peers::to_head(const NodeToHead& message) {

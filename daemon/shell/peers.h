@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,7 +92,8 @@ class Peers final {
   /// The head asks whether this machine's address leads here.
   void on_probe(std::unique_ptr<Arrival> arrival);
 
-  // ---- messages; to the unknown and the dead they vanish
+  // ---- messages: those to a node wait until the head has said where it is; to the dead, and to
+  // who is no member, they vanish
   void to_peer(NodeId node, const PeerMessage& message);
   void to_head(const NodeToHead& message);
   void to_member(NodeId member, const HeadToNode& message);
@@ -139,6 +141,7 @@ class Peers final {
   void send(Remote& remote, const Message& message);
   void fail_session(Remote& remote, const Error& why);
   Remote* find(NodeId node);
+  Remote& meet(NodeId node);
   Remote* find_member(NodeId member);
   void note(Event::Level level, const std::string& name, const Remote& remote,
             const std::string& text);
@@ -155,6 +158,7 @@ class Peers final {
   std::optional<HelloToken> token_;
   Announce announce_;
   std::map<NodeId, std::unique_ptr<Remote>> nodes_;     // at a node
+  std::set<NodeId> dead_;                               // at a node
   std::map<NodeId, std::unique_ptr<Remote>> members_;   // at the head
   std::map<uint64_t, std::unique_ptr<Remote>> comers_;  // at the head: no ordinal yet, by session
   uint64_t next_session_ = 1;

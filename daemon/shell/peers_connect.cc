@@ -52,17 +52,23 @@ void Peers::set_node(NodeId node) {
   token_.reset();
 }
 
-void Peers::learn(const NodeView& view) {
-  if (view.node == node_ || view.node == NodeId{}) return;
-  auto& remote = nodes_[view.node];
+// Known by name before the head says where it is: another node may speak of it sooner.
+Peers::Remote& Peers::meet(NodeId node) {
+  auto& remote = nodes_[node];
   if (!remote) {
-    remote = std::make_unique<Remote>(*this, Kind::kNode, view.node);
+    remote = std::make_unique<Remote>(*this, Kind::kNode, node);
     remote->begin_session(kNodeSession);
   }
-  remote->key = KeyHash{view.identity};
-  const bool moved = remote->address != view.address;
-  remote->address = view.address;
-  if (moved && node_ > view.node && !remote->pipe) dial(*remote);
+  return *remote;
+}
+
+void Peers::learn(const NodeView& view) {
+  if (view.node == node_ || view.node == NodeId{}) return;
+  Remote& remote = meet(view.node);
+  remote.key = KeyHash{view.identity};
+  const bool moved = remote.address != view.address;
+  remote.address = view.address;
+  if (moved && node_ > view.node && !remote.pipe) dial(remote);
 }
 
 Hello Peers::hello_of(const Remote& remote) const {
@@ -286,7 +292,7 @@ void Peers::join(Arrival& arrival) {
 
 void Peers::arrive_at_node(std::unique_ptr<Arrival> arrival) {
   Remote* remote = find(arrival->hello().node);
-  if (remote == nullptr) {
+  if (remote == nullptr || remote->key.is_nil()) {
     return arrival->refuse(refusal(HelloRefused::Reason::kBusy, "the head has not named it yet"),
                            to_string(arrival->hello().node) + " is not known yet");
   }
