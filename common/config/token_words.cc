@@ -1,14 +1,18 @@
 #include "common/config/token_words.h"
 
 #include <fstream>
+#include <iomanip>
 
 namespace rayd {
 namespace {
 
+/// Of a word: any token is shorter, and a file need not have an end.
+constexpr int kMostLetters = 4'096;
+
 Result<std::string> token_in(const std::string& path) {
   std::ifstream file{path == "-" ? "/dev/stdin" : path};
   std::string word;
-  if (file >> word) return word;
+  if (file >> std::setw(kMostLetters) >> word) return word;
   return Error{ErrorCode::kInvalidArgument, "there is no token in the token file " + path};
 }
 
