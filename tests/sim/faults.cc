@@ -232,6 +232,10 @@ std::vector<const Fault*> choose_faults(Random& random, World& world) {
   std::vector<const Fault*> chosen;
   for (uint64_t count = random.below(7); count > 0; --count)
     chosen.push_back(&kFaults[random.below(std::size(kFaults))]);
+  if (world.is_broken(Break::kNotReaped)) {  // rare otherwise
+    world.features |= kActors | kRestarts;
+    chosen.push_back(&kFaults[0]);
+  }
   if (random.chance(1, 6)) world.pull_failures = 20;
   if (random.chance(1, 10)) world.start_failures = 10;
   if (random.chance(1, 6)) {
@@ -239,6 +243,11 @@ std::vector<const Fault*> choose_faults(Random& random, World& world) {
     world.oracle.excuses.full_store = true;
   }
   return chosen;
+}
+
+void fire(World& world, std::string_view name) {
+  for (const Fault& fault : kFaults)
+    if (name == fault.name && fault.fire(world)) world.count(fault.name);
 }
 
 std::vector<std::string> never_fired(const std::map<std::string, uint64_t>& counts, Nodes nodes) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/random.h"
@@ -22,6 +23,9 @@ struct Fault {
 /// The kinds this seed has. Those that are there all the time (failing pulls, a small store) are
 /// set in the world.
 std::vector<const Fault*> choose_faults(Random& random, World& world);
+
+/// Makes it happen now, if it can.
+void fire(World& world, std::string_view fault);
 
 enum class Nodes : bool { kOne, kSeveral };
 /// What some thousand seeds must have had, and these had not.

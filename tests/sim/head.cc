@@ -1,6 +1,7 @@
 #include "tests/sim/head.h"
 
 #include "tests/sim/describe.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/world.h"
 
 namespace rayd::sim {
@@ -152,7 +153,13 @@ void Head::leave(HeadAction&& action) {
 
 // ---- actions ------------------------------------------------------------------------------------
 
-void Head::on(ToNode&& action) { world_.send(kHeadNode, action.node, std::move(action.message)); }
+void Head::on(ToNode&& action) {
+  // Rare otherwise: an actor that has begun, and a creator who has not heard so.
+  if (world_.is_broken(Break::kForgetfulJournal) &&
+      std::holds_alternative<StartActor>(action.message) && world_.random.chance(1, 3))
+    world_.after(world_.link_delay(), [&world = world_] { fire(world, "head_restart"); });
+  world_.send(kHeadNode, action.node, std::move(action.message));
+}
 
 void Head::on(ToJoiner&& action) {
   const auto joining = joining_.find(action.session);

@@ -128,9 +128,7 @@ void Peers::send(Remote& remote, Message&& message) {
   if (remote.pipe) remote.pipe->wake();
 }
 
-void Peers::to_peer(NodeId node, PeerMessage&& message) {
-  if (Remote* remote = find(Kind::kNode, node)) send(*remote, std::move(message));
-}
+void Peers::to_peer(NodeId node, PeerMessage&& message) { send(meet(node), std::move(message)); }
 
 void Peers::to_head(NodeToHead&& message) {
   if (head_ && head_->session_id != 0) send(*head_, std::move(message));
