@@ -149,7 +149,15 @@ void Connection::reset_after(Side from, uint64_t bytes) { ways_[from].reset_afte
 
 // ---- machines -----------------------------------------------------------------------------------
 
-Network::~Network() = default;
+// A connection and who reads from it hold each other.
+Network::~Network() {
+  for (const auto& known : connections_) {
+    const auto connection = known.lock();
+    if (!connection) continue;
+    for (const auto side : {Connection::kDialer, Connection::kAcceptor})
+      connection->set_reader(side, nullptr);
+  }
+}
 
 Peers& Network::add_node(Machine machine) {
   all_.push_back(std::make_unique<Peers>(world_, Peers::Role::kNode, machine));
@@ -215,6 +223,8 @@ std::shared_ptr<Connection> Network::dial(const Greeting& greeting, Machine to,
                                           std::shared_ptr<Reader> dialer) {
   auto connection = std::make_shared<Connection>(world_, greeting.machine, to);
   connection->set_reader(Connection::kDialer, std::move(dialer));
+  std::erase_if(connections_, [](const auto& known) { return known.expired(); });
+  connections_.push_back(connection);
   const Time opens = opens_at(greeting.machine, to);
   // There and back for each handshake, then the greeting.
   Duration handshake;
@@ -240,8 +250,6 @@ void Network::arrive(const std::shared_ptr<Connection>& connection, const Greeti
     connection->answer(nobody);
     return;
   }
-  std::erase_if(connections_, [](const auto& known) { return known.expired(); });
-  connections_.push_back(connection);
   peers->on_arrival(greeting, connection);
 }
 
