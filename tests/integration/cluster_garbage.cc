@@ -23,7 +23,7 @@ std::unique_ptr<HeadDial> head() {
 /// A connection of its own, and a session that may be resumed.
 class Guest {
  public:
-  Guest() : head_(head()) {
+  explicit Guest(PollLoop& loop) : loop_(loop), head_(head()) {
     auto link = head_->dial(kPatience);
     if (!link) fail("no connection: " + link.error().message);
     rpc_ = std::make_unique<RpcClient>(loop_, attach_link(loop_, std::move(*link)));
@@ -52,7 +52,7 @@ class Guest {
   }
 
  private:
-  PollLoop loop_;
+  PollLoop& loop_;
   std::unique_ptr<HeadDial> head_;
   std::unique_ptr<RpcClient> rpc_;
 };
@@ -74,7 +74,8 @@ void send_garbage(Guest& guest, schema::Session::Client session) {
 }  // namespace
 
 int main() {
-  Guest guest;
+  PollLoop loop;
+  Guest guest{loop};
   auto opened = guest.open();
   schema::Session::Client session = opened.getSession();
   send_garbage(guest, session);
@@ -95,7 +96,7 @@ int main() {
   read.getObject().setLow(1);
   guest.refused(read.send(), "an object of others");
 
-  Guest stranger;  // another key
+  Guest stranger{loop};  // another key
   auto resume = stranger.daemon().resumeSessionRequest();
   resume.setClient(opened.getClient());
   stranger.refused(resume.send(), "resuming another's session");
