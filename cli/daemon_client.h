@@ -84,6 +84,8 @@ struct JobSubmission {
   int32_t retries = 0;
   enum class Queue : bool { kNo, kYes };
   Queue queue = Queue::kNo;
+  ResourceSet demand;  // of the driver
+  Placement placement;
 };
 
 struct LogPart {

@@ -60,6 +60,16 @@ Result<ResourceSet> demand_of(const ParsedCommand& command, Quantity default_cpu
   return demand;
 }
 
+Result<Placement> placement_of(const ParsedCommand& command) {
+  Placement placement;
+  for (const std::string& text : command.all("--label")) {
+    auto term = parse_label_term(text);
+    if (!term) return Error{term.error().code, "--label " + term.error().message};
+    placement.required.push_back(std::move(*term));
+  }
+  return placement;
+}
+
 Result<std::vector<std::pair<std::string, std::string>>> environment_of(
     const ParsedCommand& command, const Environment& here) {
   std::map<std::string, std::string> variables;

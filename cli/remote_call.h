@@ -16,6 +16,9 @@ namespace rayd::cli {
 /// What the flags demand; with none of them this many CPUs.
 Result<ResourceSet> demand_of(const ParsedCommand& command, Quantity default_cpu);
 
+/// Where --label says that it may run. kInvalidArgument: no label selector.
+Result<Placement> placement_of(const ParsedCommand& command);
+
 /// --env K=V and K, sorted; the last of a name wins. kInvalidArgument: a name that is none, or one
 /// without a value here.
 Result<std::vector<std::pair<std::string, std::string>>> environment_of(

@@ -8,6 +8,7 @@
 #include "common/net/rpc_errors.h"
 #include "common/wire/hot_lane.h"
 #include "common/wire/job_parameters.h"
+#include "common/wire/values.h"
 
 namespace rayd::cli {
 namespace {
@@ -194,6 +195,8 @@ class RpcDaemonClient final : public DaemonClient {
     wire::write_parameters(
         request.initParameters(static_cast<unsigned>(submission.parameters.size())),
         submission.parameters);
+    wire::write(request.initDemand(), submission.demand);
+    wire::write(request.initPlacement(), submission.placement);
     const auto answer = waiter_->wait(request.send());
     if (!answer) return answer.error();
     return JobId{answer->getJob()};

@@ -133,6 +133,9 @@ Result<CallTemplate> creation_of(const Shell& shell, const FoundName& found, con
   const auto demand = demand_of(command, 0);
   const auto placement = demand_of(command, kUnit);
   if (!demand) return demand.error();
+  auto where = placement_of(command);
+  if (!where) return where.error();
+  call.placement = std::move(*where);
   call.demand = *demand;
   auto environment = environment_of(command, shell.environment);
   if (!environment) return environment.error();

@@ -9,8 +9,8 @@
 namespace rayd::cli {
 namespace {
 
-constexpr const char* kKinds[] = {"nodes",   "jobs",    "tasks",  "actors",
-                                  "objects", "workers", "modules"};
+constexpr const char* kKinds[] = {"nodes",   "jobs",    "tasks",   "actors",
+                                  "objects", "workers", "modules", "placement-groups"};
 
 struct Found {
   std::string kind;

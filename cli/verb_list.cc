@@ -44,6 +44,8 @@ constexpr Kind kKinds[] = {
      [] {
        return Columns{"id", "summary", "module"};
      }},
+    {"placement-groups",
+     [] { return Columns{"id", "name", "state", "strategy", "bundles", "pending_reason"}; }},
     {"modules",
      [] {
        return Columns{"id", "file", "hash"};
@@ -57,9 +59,6 @@ Result<const Kind*> find_kind(const std::string& word) {
     if (kind.name == word || kind.name == word + "s") return &kind;
     names.push_back(kind.name);
     all += (all.empty() ? "" : ", ") + std::string(kind.name);
-  }
-  if (word == "placement-groups") {
-    return Error{ErrorCode::kInvalidArgument, "placement groups are not there yet"};
   }
   return Error{ErrorCode::kInvalidArgument, "'" + word + "' cannot be listed" +
                                                 did_you_mean(word, names) + "; there are " + all};
@@ -124,7 +123,9 @@ constexpr Flag kFlags[] = {
 constinit const Verb kList{
     .name = "list",
     .summary = "nodes, jobs, tasks, actors, objects, workers, functions, classes, …",
-    .operands = "nodes|jobs|tasks|actors|objects|workers|functions|classes|workloads|modules",
+    .operands =
+        "nodes|jobs|tasks|actors|objects|workers|functions|classes|workloads|modules|"
+        "placement-groups",
     .flags = kFlags,
     .least_operands = 1,
     .most_operands = 1,

@@ -16,6 +16,8 @@
 #include "cli/shell.h"
 #include "cli/verbs.h"
 #include "common/base/daemon_process.h"
+#include "common/config/json.h"
+#include "common/types/placement.h"
 
 namespace rayd::cli {
 namespace {
@@ -59,7 +61,19 @@ std::string difference(const Options& running, const Options& asked) {
 std::vector<std::string> arguments_of(const Shell& shell) {
   std::vector<std::string> arguments;
   if (shell.command.has("--head")) arguments.push_back("--head");
-  for (const std::string& flag : flags_for(shell.loaded, kDaemon)) arguments.push_back(flag);
+  for (const std::string& flag : flags_for(shell.loaded, kDaemon)) {
+    const bool is_replaced = shell.command.has("--label") && flag.starts_with("--labels=");
+    if (!is_replaced) arguments.push_back(flag);
+  }
+  if (!shell.command.has("--label")) return arguments;
+  Labels labels = shell.config().labels;
+  for (const std::string& text : shell.command.all("--label")) {
+    const auto label = parse_label(text);  // checked before
+    if (label) labels[label->first] = label->second;
+  }
+  Json::Object members;
+  for (const auto& [name, value] : labels) members.emplace_back(name, value);
+  arguments.push_back("--labels=" + Json(std::move(members)).dump());
   return arguments;
 }
 
@@ -121,6 +135,8 @@ int block_until_end(const Shell& shell, pid_t pid) {
 }
 
 Status check_command(const Shell& shell) {
+  for (const std::string& text : shell.command.all("--label"))
+    if (const auto label = parse_label(text); !label) return label.error();
   const bool joins = !shell.config().address.empty();
   const bool begins = shell.command.has("--head");
   if (begins && joins) {
@@ -194,6 +210,13 @@ int run_start(Shell& shell) {
 
 constexpr Flag kFlags[] = {
     {"--head", "", "begin a cluster on this machine", FlagType::kSwitch},
+    {"--label",
+     "K=V",
+     "a label of this node, by which work finds it",
+     FlagType::kText,
+     0,
+     {},
+     Repeat::kYes},
     {"--block", "", "stay until the daemon ends; Ctrl-C ends it", FlagType::kSwitch},
 };
 

@@ -2,6 +2,7 @@
 #include "cli/exit_status.h"
 #include "cli/job_follower.h"
 #include "cli/module_scope.h"
+#include "cli/remote_call.h"
 #include "cli/shell.h"
 #include "cli/state_folder.h"
 #include "cli/verbs.h"
@@ -41,7 +42,8 @@ std::string out_folder(const ParsedCommand& command, const std::string& workload
 }
 
 JobSubmission submission_of(const Shell& shell, const FoundName& found,
-                            std::vector<JobParameter> parameters) {
+                            std::vector<JobParameter> parameters, const ResourceSet& demand,
+                            Placement placement) {
   JobSubmission submission;
   submission.workload = found.module_name + ":" + found.name;
   submission.parameters = std::move(parameters);
@@ -49,6 +51,8 @@ JobSubmission submission_of(const Shell& shell, const FoundName& found,
   submission.name_space = shell.name_space();
   submission.retries = static_cast<int32_t>(shell.command.integer("--retries").value_or(0));
   const bool waits = shell.command.has("--detach") || shell.command.has("--wait-for-nodes");
+  submission.demand = demand;
+  submission.placement = std::move(placement);
   submission.queue = waits ? JobSubmission::Queue::kYes : JobSubmission::Queue::kNo;
   return submission;
 }
@@ -72,11 +76,16 @@ int submit_found(Shell& shell, DaemonClient& client, const FoundName& found,
   }
   auto parameters = make_parameters(info, sources_of(shell.command), &read_whole_file);
   if (!parameters) return shell.output.fail(parameters.error());
+  const auto demand = demand_of(shell.command, 0);
+  if (!demand) return shell.output.fail(demand.error());
+  auto placement = placement_of(shell.command);
+  if (!placement) return shell.output.fail(placement.error());
   const bool detached = shell.command.has("--detach");
   // Before the job is there: a Ctrl-C from now on cancels it.
   std::optional<JobFollower> follower;
   if (!detached) follower.emplace(client, shell.output, follow_options(shell));
-  const auto job = client.submit(submission_of(shell, found, std::move(*parameters)));
+  const auto job = client.submit(
+      submission_of(shell, found, std::move(*parameters), *demand, std::move(*placement)));
   if (!job) return shell.output.fail(job.error());
   scope.reset();
   if (const auto places = shell.places()) StateFolder{places->state_dir}.remember_last_job(*job);
@@ -129,7 +138,7 @@ constinit const Verb kSubmit{
         "standard error, the result to standard output, result files into a folder.\n"
         "Ctrl-C cancels the job and waits for its end; a lost terminal changes nothing.",
     .flags = kFlags,
-    .groups = kProgressFlags,
+    .groups = kDemandFlags | kProgressFlags,
     .least_operands = 1,
     .run = &run_submit,
     .own_help = Verb::OwnHelp::kYes,

@@ -60,6 +60,9 @@ class TaskRun {
     const ParsedCommand& command = shell_.command;
     const auto demand = demand_of(command, kUnit);
     if (!demand) return demand.error();
+    auto placement = placement_of(command);
+    if (!placement) return placement.error();
+    call_.placement = std::move(*placement);
     const auto retries = command.integer("--retries");
     if (retries && (*retries < -1 || *retries > INT32_MAX)) {
       return Error{ErrorCode::kInvalidArgument, "--retries wants a number, or -1 for ever"};

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "client/api/local_blocking.h"
 #include "client/api/local_current.h"
 #include "client/api/local_runtime.h"
 
@@ -155,29 +156,6 @@ void LocalRuntime::remove_waiter(std::span<const ObjectId> ids, const Waiter& wa
 }
 
 /// Lends the running task's CPUs while its thread waits; it resumes at once.
-class LocalRuntime::Blocking {
- public:
-  explicit Blocking(LocalRuntime& runtime) : runtime_(runtime), task_(current_local_task) {
-    if (task_ == nullptr) return;
-    const auto cpus = task_->held.find("CPU");
-    if (cpus != task_->held.end()) lent_.insert(*cpus);
-    runtime_.resources_.give(lent_);
-    ++runtime_.blocked_threads_;
-    runtime_.dispatch();
-  }
-  ~Blocking() {
-    if (task_ == nullptr) return;
-    runtime_.resources_.take(lent_);
-    --runtime_.blocked_threads_;
-  }
-  Blocking(const Blocking&) = delete;
-
- private:
-  LocalRuntime& runtime_;
-  LocalTask* task_;
-  Demand lent_;
-};
-
 Waited LocalRuntime::block(Locked& locked, std::span<const ObjectId> ids, size_t count,
                            int64_t timeout_ms) {
   using Clock = std::chrono::steady_clock;

@@ -52,6 +52,27 @@ std::string format(int64_t amount) {
   return text;
 }
 
+/// More calls than a bundle ever has.
+constexpr int64_t kCalls = 1'000'000'000;
+
+struct BundleName {
+  std::string group;
+  int index = -1;
+};
+
+/// The same under the names of this bundle and of any, with so much of what counts calls.
+Demand in_bundle(const Demand& demand, int64_t calls, const BundleName& bundle) {
+  Demand in;
+  const auto add = [&](const std::string& name, int64_t amount) {
+    in[bundle.group + ":*:" + name] = amount;
+    if (bundle.index >= 0)
+      in[bundle.group + ":" + std::to_string(bundle.index) + ":" + name] = amount;
+  };
+  add("in", calls);
+  for (const auto& [name, amount] : demand) add(name, amount);
+  return in;
+}
+
 }  // namespace
 
 LocalResources::LocalResources(const std::vector<std::string>& head_args) {
@@ -87,6 +108,16 @@ void LocalResources::give(const Demand& demand) {
   for (const auto& [name, amount] : demand) free_[name] += amount;
 }
 
+void LocalResources::add(const Demand& offer) {
+  for (const auto& [name, amount] : offer) total_[name] += amount;
+  give(offer);
+}
+
+void LocalResources::remove(const Demand& offer) {
+  for (const auto& [name, amount] : offer) total_[name] -= amount;
+  take(offer);
+}
+
 int64_t LocalResources::cpus() const {
   return std::max<int64_t>(1, amount(total_, "CPU") / static_cast<int64_t>(kUnit));
 }
@@ -105,7 +136,26 @@ Demand demand_of(const CallOptions& options, int64_t cpus) {
   if (options.resources.empty() && cpus > 0) demand["CPU"] = cpus * static_cast<int64_t>(kUnit);
   for (const auto& [name, value] : options.resources) demand[name] = quantity(value);
   std::erase_if(demand, [](const auto& entry) { return entry.second == 0; });
+  const CallPlacement& placement = options.placement;
+  if (placement.strategy != CallPlacement::Strategy::kBundle) return demand;
+  return in_bundle(demand, 1, {placement.group, placement.bundle});
+}
+
+Demand demand_of(const std::unordered_map<std::string, double>& bundle) {
+  Demand demand;
+  for (const auto& [name, value] : bundle) demand[name] = quantity(value);
   return demand;
+}
+
+Demand bundle_offer(const Demand& bundle, const std::string& group, int index) {
+  return in_bundle(bundle, kCalls, {group, index});
+}
+
+Demand lendable_part(const Demand& held) {
+  Demand part;
+  for (const auto& entry : held)
+    if (entry.first == "CPU" || entry.first.ends_with(":CPU")) part.insert(entry);
+  return part;
 }
 
 }  // namespace ray::internal

@@ -45,6 +45,11 @@ class LocalRuntime final : public Runtime, public std::enable_shared_from_this<L
   void kill(ActorId actor, NoRestart no_restart) override;
   std::optional<ActorId> get_actor(std::string_view name,
                                    std::optional<std::string_view> ray_namespace) override;
+  GroupInfo create_group(const PlacementGroupCreationOptions& options) override;
+  void remove_group(const std::string& id) override;
+  std::vector<GroupInfo> find_groups(GroupKey key, const std::string& what) override;
+  Waited await_group(const std::string& id, int64_t timeout_ms) override;
+  RuntimeContext context() const override;
   bool is_cancelled() const override;
   void exit_actor() override;
   bool was_current_actor_restarted() const override;
@@ -107,6 +112,10 @@ class LocalRuntime final : public Runtime, public std::enable_shared_from_this<L
   ValuePointer error_value(const LocalTask& task, ErrorInfo error) const;
   ValuePointer cancelled_value(const LocalTask& task) const;
 
+  // ---- local_groups.cc
+  GroupInfo* find_group(const std::string& id);
+  void reserve_groups();
+
   // ---- local_actors.cc
   ActorPointer find_actor(ActorId id);
   void start_creation(Locked& locked, const ActorPointer& actor);
@@ -131,6 +140,9 @@ class LocalRuntime final : public Runtime, public std::enable_shared_from_this<L
   std::deque<CallTemplate> templates_;
   std::unordered_map<ObjectId, LocalObject, ObjectIdHash> objects_;
   std::map<std::pair<std::string, std::string>, ActorPointer> named_actors_;
+  std::vector<GroupInfo> groups_;  // oldest first
+  uint64_t next_group_ = 1;
+  std::condition_variable group_changed_;
   std::map<Demand, std::deque<TaskPointer>> queued_;  // resources wanted; by shape, in order
   std::deque<TaskPointer> work_;                      // resources taken; for the next free thread
   std::set<TaskPointer> begun_;                       // in the hands of a thread

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <thread>
 
@@ -81,7 +82,10 @@ class Executor {
                         call.slot,
                         call.run.actor,
                         call.run.incarnation,
-                        is_method ? actor_name_space_ : call.definition.name_space};
+                        is_method ? actor_name_space_ : call.definition.name_space,
+                        false,
+                        is_method ? gpus_ : call.run.gpus};
+    if (!is_method) show_gpus(call.run.gpus);
     RingSession::current_call = &current;
     Done done{call.run.task, call.run.attempt, {}, nullptr, Done::ActorExits::kNo};
     execute(call, done);
@@ -95,6 +99,15 @@ class Executor {
       return Next::kEnd;  // the daemon is gone
     }
     return next;
+  }
+
+  /// Before the function is entered. A process of another lease never sees them: it is a new one.
+  void show_gpus(const std::vector<uint32_t>& gpus) {
+    gpus_ = gpus;
+    if (gpus.empty()) return;
+    std::string devices;
+    for (const uint32_t gpu : gpus) devices += (devices.empty() ? "" : ",") + std::to_string(gpu);
+    setenv("CUDA_VISIBLE_DEVICES", devices.c_str(), 1);
   }
 
   void execute(const Call& call, Done& done) {
@@ -214,6 +227,7 @@ class Executor {
   std::vector<CallTemplate> definitions_;
   api::ActorInstance instance_;
   std::string actor_name_space_;
+  std::vector<uint32_t> gpus_;
   int32_t concurrency_ = 1;
   std::mutex mutex_;
   std::condition_variable queued_;

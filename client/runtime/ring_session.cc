@@ -134,6 +134,16 @@ void RingSession::exit_actor() {
   current_call->exits_actor = true;
 }
 
+ray::RuntimeContext RingSession::context() const {
+  ray::RuntimeContext context = Session::context();
+  if (current_call == nullptr) return context;
+  context.task = to_string(current_call->task);
+  if (!current_call->actor.is_nil()) context.actor = to_string(current_call->actor);
+  context.attempt = current_call->attempt;
+  context.gpus = current_call->gpus;
+  return context;
+}
+
 bool RingSession::was_current_actor_restarted() const {
   return current_call != nullptr && current_call->incarnation > 1;
 }

@@ -27,6 +27,7 @@ struct CurrentCall {
   uint32_t incarnation = 0;
   std::string name_space;
   bool exits_actor = false;
+  std::vector<uint32_t> gpus;
 };
 
 class RingSession final : public Session {
@@ -34,6 +35,7 @@ class RingSession final : public Session {
   RingSession(SessionOptions options, shm::ChannelPeer channel, StoreView store);
   ~RingSession() override;
 
+  ray::RuntimeContext context() const override;
   bool is_cancelled() const override;
   void exit_actor() override;
   bool was_current_actor_restarted() const override;

@@ -27,6 +27,8 @@ Quantity quantity_of(const std::string& name, double amount) {
   return static_cast<Quantity>(std::llround(amount * kUnit));
 }
 
+}  // namespace
+
 ResourceSet demand_of(const std::map<std::string, double>& resources) {
   ResourceSet demand;
   for (const auto& [name, amount] : resources) {
@@ -48,8 +50,6 @@ ResourceSet demand_of(const std::map<std::string, double>& resources) {
   return demand;
 }
 
-}  // namespace
-
 // ---- templates --------------------------------------------------------------------------------
 
 CallTemplate Session::translate(const api::CallTemplate& definition) const {
@@ -61,6 +61,7 @@ CallTemplate Session::translate(const api::CallTemplate& definition) const {
   call.retry_exceptions = definition.options.retry_exceptions == api::RetryExceptions::kYes
                               ? RetryExceptions::kYes
                               : RetryExceptions::kNo;
+  call.placement = placement_of(definition.options.placement);
   const bool defaulted = definition.options.resources.empty();
   call.demand = demand_of(definition.options.resources);
   switch (definition.kind) {

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,12 @@ class Session : public ray::internal::Runtime, public std::enable_shared_from_th
   void kill(ActorId actor, ray::internal::NoRestart no_restart) override;
   std::optional<ActorId> get_actor(std::string_view name,
                                    std::optional<std::string_view> ray_namespace) override;
+  ray::internal::GroupInfo create_group(const ray::PlacementGroupCreationOptions& options) override;
+  void remove_group(const std::string& id) override;
+  std::vector<ray::internal::GroupInfo> find_groups(ray::internal::GroupKey key,
+                                                    const std::string& what) override;
+  ray::internal::Waited await_group(const std::string& id, int64_t timeout_ms) override;
+  ray::RuntimeContext context() const override;
   bool is_cancelled() const override { return false; }
   void exit_actor() override;
   bool was_current_actor_restarted() const override { return false; }
@@ -110,6 +117,7 @@ class Session : public ray::internal::Runtime, public std::enable_shared_from_th
   /// `value` may be one of the core's.
   ray::internal::FetchedValue fetched(Lock& lock, const Value& value, rayd::ObjectId object);
 
+  std::vector<GroupInfo> ask_groups(Lock& lock, GroupRequest&& question, Time deadline);
   void send(Lock& lock);
   void on_answer(ClientAnswer&& answer);
   [[noreturn]] void throw_gone(const std::string& why) const;
@@ -121,12 +129,17 @@ class Session : public ray::internal::Runtime, public std::enable_shared_from_th
   ImageHash image_;
   std::map<ray::internal::CallTemplate, ray::internal::TemplateId> templates_;
   std::map<uint64_t, ClientAnswer> replies_;  // to getActor and requestArena, by request
+  std::set<uint64_t> given_up_;               // whose answers may still come
   uint64_t next_request_ = 1;
   uint64_t submitted_ = 0;
   bool sending_ = false;  // a thread empties the outbox
   int waiting_to_send_ = 0;
   std::string gone_;  // not empty: the session is over, and why
 };
+
+/// Throws RayException (kInvalidArgument) for what is no id, label selector or quantity.
+Placement placement_of(const ray::internal::CallPlacement& asked);
+ResourceSet demand_of(const std::map<std::string, double>& resources);
 
 /// A session that ended with the daemon or by shutdown; RayException with kUnavailable.
 ray::internal::ErrorInfo to_api(const ErrorInfo& error);

@@ -60,7 +60,7 @@ void Session::on_answer(ClientAnswer&& answer) {
           return 0;
         },
         answer);
-    replies_[request] = std::move(answer);
+    if (given_up_.erase(request) == 0) replies_[request] = std::move(answer);
   }
 }
 

@@ -148,7 +148,8 @@ class Setter {
     }
     std::map<std::string, std::string> labels;
     for (const auto& [name, text] : *value.object()) {
-      if (auto checked = check_name(name); !checked.ok()) return checked;
+      for (const std::string_view part : split(name, '/'))
+        if (auto checked = check_name(part); !checked.ok()) return checked;
       if (text.string() == nullptr) {
         return wrong("'" + name + "' wants a string, got " + text.dump());
       }

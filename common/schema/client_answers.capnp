@@ -34,5 +34,6 @@ struct ClientAnswer {
     }
     sessionError @12 :Text;
     # The last message of a session that broke the protocol: what was wrong.
+    groups @13 :V.GroupReply;
   }
 }

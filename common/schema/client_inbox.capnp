@@ -86,5 +86,7 @@ struct ClientMessage {
       error @38 :V.Error;
       # Null: fine.
     }
+    groups @39 :V.GroupRequest;
+    # Placement groups: make, remove, ask, await. Twice: answered twice.
   }
 }

@@ -47,12 +47,14 @@ interface Daemon {
 
   status @3 () -> (status :Status);
   list @4 (kind :Text) -> (items :List(Item));
-  # kind: nodes jobs tasks actors objects workers functions workloads modules.
+  # kind: nodes jobs tasks actors objects workers functions workloads modules placement-groups.
 
   submitJob @5 (workload :Text, parameters :List(J.JobParameter), name :Text, nameSpace :Text,
-                retries :Int32, queue :Bool, module :Text) -> (job :UInt32);
+                retries :Int32, queue :Bool, module :Text, demand :V.Resources,
+                placement :V.Placement) -> (job :UInt32);
   # The parameters are checked by the caller against the module's description (findModule…); `queue`
-  # lets an infeasible job wait. A parameter of kind input carries its content.
+  # lets an infeasible job wait; `demand` and `placement` are those of its root. A
+  # parameter of kind input carries its content.
   watchJob @6 (job :UInt32, cursor :UInt64, maxWaitMs :UInt32) -> (update :JobUpdate);
   # Everything that happened since `cursor` (0: from the start): log lines, progress, files, and the
   # outcome. Returns at once if there is something, else within maxWaitMs.

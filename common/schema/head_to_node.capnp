@@ -117,6 +117,40 @@ struct JobEnded {
   job @0 :UInt32;
 }
 
+struct ReserveBundles {
+  # Placement groups, first phase: set all of these apart or none, and answer BundlesReserved or
+  # BundlesRefused. Said again: the present state. Rounds are never used twice.
+  group @0 :V.Id;
+  round @1 :UInt64;
+  bundles @2 :List(Entry);
+
+  struct Entry {
+    index @0 :UInt32;
+    demand @1 :V.Resources;
+  }
+}
+
+struct CommitBundles {
+  # Second phase: the row that says where the bundles are is journalled. The node offers what is in
+  # them and answers BundlesCommitted, as often as it is said. Unknown: ignored.
+  group @0 :V.Id;
+  round @1 :UInt64;
+}
+
+struct ReturnBundles {
+  # The round failed, or the group is removed: what runs in these bundles is killed, what waits for
+  # them goes back to its owner, and the resources are the node's again. Unknown: ignored.
+  group @0 :V.Id;
+  round @1 :UInt64;
+}
+
+struct GroupChanged {
+  # To subscribers; the latest wins, and removed is final.
+  info @0 :V.GroupInfo;
+  version @1 :UInt64;
+  # Rises with everything the head says of groups, also over its restarts.
+}
+
 struct HeadToNode {
   union {
     welcome @0 :Welcome;
@@ -132,5 +166,10 @@ struct HeadToNode {
     jobEnded @10 :JobEnded;
     peer @11 :P.PeerMessage;
     # The head as the owner of the roots of jobs.
+    reserveBundles @12 :ReserveBundles;
+    commitBundles @13 :CommitBundles;
+    returnBundles @14 :ReturnBundles;
+    groupChanged @15 :GroupChanged;
+    groupReply @16 :V.GroupReply;
   }
 }

@@ -1,8 +1,9 @@
 @0xb1c5a1e5f0d30007;
-# What the head's journal keeps as blobs: jobs and actors (protocols.md §5). The other rows have
+# What the head's journal keeps as blobs: jobs, actors and placement groups
+# (protocols.md §5). The other rows have
 # columns of their own; daemon/shell/journal.cc has the tables.
 #
-# Writer: the journal's thread, one row at a time, keyed by job or actor; the latest wins.
+# Writer: the journal's thread, one row at a time, keyed by job, actor or group; the latest wins.
 # Reader: a head that starts, once. It may be a newer version than the writer: fields are only ever
 # added, and what is missing has the default that old rows mean. An older reader refuses the file as
 # a whole, by the journal's version.
@@ -64,4 +65,11 @@ struct ActorRow {
   # The creator's node; 0, the head: the actor is detached.
   args @9 :List(V.PeerArg);
   # Of a creation, resolved: every incarnation is started with them.
+}
+
+struct GroupRow {
+  # Without bundles: the row deletes.
+  info @0 :V.GroupInfo;
+  job @1 :UInt32;
+  # Whose end removes it, unless it is detached.
 }

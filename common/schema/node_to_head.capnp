@@ -55,6 +55,17 @@ struct Announce {
   # Actors it wants to hear of, as if it sent Subscribe for each.
   settledReported @4 :UInt64;
   # m of its last SettledReport.
+  bundles @5 :List(Bundles);
+  # Reservations of placement groups here. The head commits those that its rows have, and takes back
+  # the others; what a row has and is not announced is lost.
+  groups @6 :List(V.Id);
+  # Groups it wants to hear of, as if it sent SubscribeGroup for each.
+
+  struct Bundles {
+    group @0 :V.Id;
+    round @1 :UInt64;
+    committed @2 :Bool;
+  }
 
   struct Hosted {
     actor @0 :V.Id;
@@ -196,6 +207,43 @@ struct Leave {
   # then.
 }
 
+struct GroupAsked {
+  # What a client of this node asks. GroupReply with the same number answers; the node asks again
+  # after a head restart, and each request is one that may be carried out twice.
+  request @0 :V.GroupRequest;
+  job @1 :UInt32;
+  # Of that client.
+}
+
+struct SubscribeGroup {
+  # GroupChanged now, if there is such a group, and at every change until it is removed. Twice:
+  # again.
+  group @0 :V.Id;
+}
+
+struct BundlesReserved {
+  # All that ReserveBundles of this round named is set apart. Of another round than the group's: the
+  # head takes it back (ReturnBundles).
+  group @0 :V.Id;
+  round @1 :UInt64;
+}
+
+struct BundlesRefused {
+  # There is no room for all of it, and nothing was set apart. The head asks this node again only
+  # when its view is newer than `view`. Of another round: ignored.
+  group @0 :V.Id;
+  round @1 :UInt64;
+  view @2 :UInt64;
+}
+
+struct BundlesCommitted {
+  # Calls may use them. `view` has what they offer: the head passes it on before anybody hears that
+  # the group is created. Of another round: taken back.
+  group @0 :V.Id;
+  round @1 :UInt64;
+  view @2 :NodeView;
+}
+
 struct NodeToHead {
   union {
     announce @0 :Announce;
@@ -216,5 +264,10 @@ struct NodeToHead {
     peer @15 :P.PeerMessage;
     # The head as a peer: the owner of the roots of jobs.
     leave @16 :Leave;
+    groupAsked @17 :GroupAsked;
+    subscribeGroup @18 :SubscribeGroup;
+    bundlesReserved @19 :BundlesReserved;
+    bundlesRefused @20 :BundlesRefused;
+    bundlesCommitted @21 :BundlesCommitted;
   }
 }

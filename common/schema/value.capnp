@@ -133,6 +133,51 @@ struct Arg {
   }
 }
 
+struct Bundle {
+  # One of a placement group.
+  demand @0 :Resources;
+  node @1 :UInt32;
+  # Where it is reserved; 0: nowhere.
+  round @2 :UInt64;
+  # Of that reservation.
+}
+
+struct GroupInfo {
+  # A placement group: bundles of resources that are reserved together.
+  group @0 :Id;
+  # Minted by the client that makes it, as a task's id is.
+  name @1 :Text;
+  # Empty: it has none.
+  nameSpace @2 :Text;
+  strategy @3 :UInt8;
+  # 0: pack, 1: spread, 2: strictPack, 3: strictSpread.
+  lifetime @4 :UInt8;
+  # As an actor's: removed with its job, unless detached.
+  state @5 :UInt8;
+  # 0: pending, 1: created, 2: removed, 3: rescheduling.
+  bundles @6 :List(Bundle);
+  # In the order in which calls number them.
+  why @7 :Text;
+  # Why it has no place; empty: it has one, or is being given one.
+}
+
+struct GroupRequest {
+  # What a client asks of placement groups; its node passes on what only the head knows. One
+  # GroupReply of the same number answers.
+  request @0 :UInt64;
+  what @1 :UInt8;
+  # 0: create `group`; 1: remove it (by id); 2: say what it is, by id; 3: by name; 4: say all there
+  # are; 5: say when it is created or removed, or at once that there is none.
+  group @2 :GroupInfo;
+}
+
+struct GroupReply {
+  request @0 :UInt64;
+  error @1 :Error;
+  # Null: done.
+  groups @2 :List(GroupInfo);
+}
+
 struct CountedId {
   id @0 :Id;
   count @1 :UInt32;

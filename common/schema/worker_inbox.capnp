@@ -22,6 +22,9 @@ struct WorkMessage {
       actor @6 :V.Id;
       incarnation @7 :UInt32;
       jobSerial @8 :UInt32;
+      gpus @9 :List(UInt32);
+      # The devices that it may use: what CUDA_VISIBLE_DEVICES says. Calls of an actor have those of
+      # its creation, and say none.
     }
   }
 }

@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/types/call.h"
+#include "common/types/group.h"
 
 namespace rayd {
 
@@ -128,9 +129,9 @@ struct Done {
   ActorExits actor_exits = ActorExits::kNo;
 };
 
-using ClientMessage =
-    std::variant<DefineTemplate, Submit, CreateActor, CallActor, Put, Release, Want, Unwant,
-                 Blocked, Unblocked, Cancel, KillActor, GetActor, RequestArena, CloseArena, Done>;
+using ClientMessage = std::variant<DefineTemplate, Submit, CreateActor, CallActor, Put, Release,
+                                   Want, Unwant, Blocked, Unblocked, Cancel, KillActor, GetActor,
+                                   RequestArena, CloseArena, Done, GroupRequest>;
 
 // ---- daemon → client --------------------------------------------------------------------------
 
@@ -169,7 +170,8 @@ struct SessionError {
   std::string message;
 };
 
-using ClientAnswer = std::variant<Ready, ActorFound, ArenaGranted, ArenaRefused, SessionError>;
+using ClientAnswer =
+    std::variant<Ready, ActorFound, ArenaGranted, ArenaRefused, SessionError, GroupReply>;
 
 // ---- daemon → worker: work --------------------------------------------------------------------
 
@@ -181,9 +183,10 @@ struct Run {
   uint32_t attempt = 0;
   TemplateRef call;
   std::vector<Value> args;
-  ActorId actor;             // creation and calls
-  uint32_t incarnation = 0;  // > 1: the actor was restarted
-  JobId job;                 // for logs: it does not travel to the worker
+  ActorId actor;               // creation and calls
+  uint32_t incarnation = 0;    // > 1: the actor was restarted
+  JobId job;                   // for logs: it does not travel to the worker
+  std::vector<uint32_t> gpus;  // the devices it may use; of an actor: its creation says them
 };
 
 }  // namespace rayd

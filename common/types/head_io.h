@@ -68,8 +68,14 @@ struct MembershipRow {
   uint32_t next_job = 1;  // a bound: numbers below it may be in use
   uint64_t settled = 0;
 };
+/// A placement group; without bundles the row deletes.
+struct GroupRow {
+  GroupInfo info;
+  JobId job;  // whose end removes it, unless it is detached
+};
 /// One that names a token and is all zero else deletes.
-using JournalRow = std::variant<JobRow, ActorRow, ModuleRow, NodeRow, MembershipRow, TokenRow>;
+using JournalRow =
+    std::variant<JobRow, ActorRow, ModuleRow, NodeRow, MembershipRow, TokenRow, GroupRow>;
 
 // ---- inputs
 // ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 
 #include "common/base/clock.h"
 #include "common/types/call.h"
+#include "common/types/group.h"
 #include "common/types/identity.h"
 #include "common/types/peer_messages.h"
 
@@ -61,6 +62,14 @@ struct Announce {
   std::vector<Hosted> actors;
   std::vector<ActorId> subscriptions;
   uint64_t settled_reported = 0;  // membership version
+  struct Bundles {
+    GroupId group;
+    uint64_t round = 0;
+    enum class Phase : uint8_t { kReserved, kCommitted };
+    Phase phase = Phase::kReserved;
+  };
+  std::vector<Bundles> bundles;
+  std::vector<GroupId> groups;  // as if it sent SubscribeGroup for each
 };
 struct RenewLease {
   uint64_t number = 0;  // echoed by LeaseRenewed; the node measures from its sending time
@@ -141,10 +150,38 @@ struct SettledReport {
 /// The daemon ends in order; its workers and clients are gone.
 struct Leave {};
 
+/// What a client of the node asks, and the job it asks for. Asked again of a head that starts anew.
+struct GroupAsked {
+  GroupRequest request;
+  JobId job;
+};
+/// The node wants to hear of the group's changes until it is removed.
+struct SubscribeGroup {
+  GroupId group;
+};
+/// All that ReserveBundles named is set apart.
+struct BundlesReserved {
+  GroupId group;
+  uint64_t round = 0;
+};
+/// There is no room for all of it, and nothing is set apart.
+struct BundlesRefused {
+  GroupId group;
+  uint64_t round = 0;
+  uint64_t view = 0;
+};
+/// Calls may use them; `view` has what they offer.
+struct BundlesCommitted {
+  GroupId group;
+  uint64_t round = 0;
+  NodeView view;
+};
+
 using NodeToHead =
     std::variant<Announce, RenewLease, ViewChanged, CreateActorRow, AbandonActor, ActorUp,
                  ActorDown, StartRefused, KillActorRow, Subscribe, Unsubscribe, FindActor,
-                 DriverConnected, DriverGone, SettledReport, Leave, PeerMessage>;
+                 DriverConnected, DriverGone, SettledReport, Leave, PeerMessage, GroupAsked,
+                 SubscribeGroup, BundlesReserved, BundlesRefused, BundlesCommitted>;
 
 // ---- head → node --------------------------------------------------------------------------------
 
@@ -202,8 +239,34 @@ struct JobEnded {
   JobId job;
 };
 
+/// First phase: set all of these apart, or none. A round is never used twice.
+struct ReserveBundles {
+  GroupId group;
+  uint64_t round = 0;
+  struct Entry {
+    uint32_t index = 0;
+    ResourceSet demand;
+  };
+  std::vector<Entry> bundles;
+};
+/// Second phase, after the row that says so was journalled.
+struct CommitBundles {
+  GroupId group;
+  uint64_t round = 0;
+};
+/// They are not needed, or no longer: what runs in them ends. Answered by the next view.
+struct ReturnBundles {
+  GroupId group;
+  uint64_t round = 0;
+};
+struct GroupChanged {
+  GroupInfo info;
+  uint64_t version = 0;  // rises: the latest wins
+};
+
 using HeadToNode =
     std::variant<Welcome, LeaseRenewed, Views, NodeStateChanged, Settled, StartActor, EndActor,
-                 ActorChanged, AnnounceAck, OperationReply, JobEnded, PeerMessage>;
+                 ActorChanged, AnnounceAck, OperationReply, JobEnded, PeerMessage, ReserveBundles,
+                 CommitBundles, ReturnBundles, GroupChanged, GroupReply>;
 
 }  // namespace rayd

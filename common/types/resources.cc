@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/types/bundle_resources.h"
+
 namespace rayd {
 namespace {
 
@@ -70,7 +72,9 @@ std::string ResourceSet::to_text() const {
   if (cpu != 0) append("CPU " + quantity_text(cpu));
   if (gpu != 0) append("GPU " + quantity_text(gpu));
   if (memory_bytes != 0) append("memory " + std::to_string(memory_bytes) + " bytes");
-  for (const auto& [name, quantity] : custom) append(name + " " + quantity_text(quantity));
+  for (const auto& [name, quantity] : custom)
+    if (is_shown_in(*this, name))
+      append(shown_resource(name) + " " + shown_quantity(name, quantity));
   return text.empty() ? "nothing" : text;
 }
 

@@ -5,6 +5,7 @@
 #include "common/schema/client_answers.capnp.h"
 #include "common/schema/client_inbox.capnp.h"
 #include "common/schema/worker_inbox.capnp.h"
+#include "common/wire/group_values.h"
 #include "common/wire/single_segment.h"
 #include "common/wire/values.h"
 
@@ -128,6 +129,8 @@ void fill(ToDaemon root, const Done& message) {
   if (message.error) write(group.initError(), *message.error);
 }
 
+void fill(ToDaemon root, const GroupRequest& message) { write(root.initGroups(), message); }
+
 Submit read_submit(schema::ClientMessage::Submit::Reader group, ClientId sender) {
   return {TaskId::make(sender, checked_seq(group.getSeq())), group.getTemplate(),
           read_args(group.getArgs())};
@@ -184,6 +187,7 @@ ClientMessage read_rare(schema::ClientMessage::Reader root) {
       const auto group = root.getCloseArena();
       return CloseArena{{group.getSegment(), group.getOffset(), group.getLength()}};
     }
+    case schema::ClientMessage::GROUPS: return read_group_request(root.getGroups());
     default: throw Malformed{"a client message of unknown kind"};
   }
 }
@@ -254,6 +258,8 @@ void fill(ToClientRoot root, const SessionError& message) {
   root.setSessionError(as_text(message.message));
 }
 
+void fill(ToClientRoot root, const GroupReply& message) { write(root.initGroups(), message); }
+
 ClientAnswer read_client_answer(schema::ClientAnswer::Reader root) {
   switch (root.which()) {
     case schema::ClientAnswer::READY: {
@@ -278,8 +284,15 @@ ClientAnswer read_client_answer(schema::ClientAnswer::Reader root) {
       return ArenaRefused{group.getRequest(), group.getUsedBytes(), group.getCapacityBytes()};
     }
     case schema::ClientAnswer::SESSION_ERROR: return SessionError{text_of(root.getSessionError())};
+    case schema::ClientAnswer::GROUPS: return read_group_reply(root.getGroups());
     default: throw Malformed{"an answer of unknown kind"};
   }
+}
+
+std::vector<uint32_t> read_gpus(capnp::List<uint32_t>::Reader list) {
+  std::vector<uint32_t> gpus;
+  for (const uint32_t gpu : list) gpus.push_back(gpu);
+  return gpus;
 }
 
 WorkMessage read_work_message(schema::WorkMessage::Reader root) {
@@ -295,7 +308,8 @@ WorkMessage read_work_message(schema::WorkMessage::Reader root) {
                      group.getCall(),
                      read_values(group.getArgs()),
                      read_id<ActorId>(group.getActor()),
-                     group.getIncarnation()};
+                     group.getIncarnation(),
+                     read_gpus(group.getGpus())};
     }
     default: throw Malformed{"a work message of unknown kind"};
   }
@@ -356,6 +370,9 @@ Result<ByteSpan> Encoder::encode_run(const Run& run, uint32_t call) {
     if (!run.args.empty()) write_list(group.initArgs(count(run.args)), run.args);
     if (!run.actor.is_nil()) write(group.initActor(), run.actor);
     group.setIncarnation(run.incarnation);
+    if (run.gpus.empty()) return;
+    auto gpus = group.initGpus(count(run.gpus));
+    for (unsigned i = 0; i < gpus.size(); ++i) gpus.set(i, run.gpus[i]);
   });
 }
 

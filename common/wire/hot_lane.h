@@ -27,6 +27,7 @@ struct RunCall {
   std::vector<Value> args;
   ActorId actor;
   uint32_t incarnation = 0;
+  std::vector<uint32_t> gpus;
 };
 using WorkMessage = std::variant<DefineCall, RunCall>;
 

@@ -2,6 +2,7 @@
 
 #include "common/schema/journal.capnp.h"
 #include "common/wire/flat_message.h"
+#include "common/wire/group_values.h"
 #include "common/wire/peer_values.h"
 
 namespace rayd::wire {
@@ -80,6 +81,15 @@ ActorRow read_actor_row(schema::ActorRow::Reader reader) {
   return row;
 }
 
+void fill(schema::GroupRow::Builder builder, const GroupRow& row) {
+  write(builder.initInfo(), row.info);
+  builder.setJob(row.job.value);
+}
+
+GroupRow read_group_row(schema::GroupRow::Reader reader) {
+  return {read_group_info(reader.getInfo()), JobId{reader.getJob()}};
+}
+
 template <class Root, class Row>
 Result<Bytes> encode(const Row& row) {
   try {
@@ -95,12 +105,16 @@ Result<Bytes> encode(const Row& row) {
 
 Result<Bytes> encode_job_row(const JobRow& row) { return encode<schema::JobRow>(row); }
 Result<Bytes> encode_actor_row(const ActorRow& row) { return encode<schema::ActorRow>(row); }
+Result<Bytes> encode_group_row(const GroupRow& row) { return encode<schema::GroupRow>(row); }
 
 Result<JobRow> decode_job_row(ByteSpan bytes) {
   return read_flat_message<schema::JobRow>(bytes, read_job_row);
 }
 Result<ActorRow> decode_actor_row(ByteSpan bytes) {
   return read_flat_message<schema::ActorRow>(bytes, read_actor_row);
+}
+Result<GroupRow> decode_group_row(ByteSpan bytes) {
+  return read_flat_message<schema::GroupRow>(bytes, read_group_row);
 }
 
 }  // namespace rayd::wire

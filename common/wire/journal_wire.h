@@ -13,9 +13,11 @@ namespace rayd::wire {
 /// kInvalidArgument: a list longer than any honest row's.
 Result<Bytes> encode_job_row(const JobRow& row);
 Result<Bytes> encode_actor_row(const ActorRow& row);
+Result<Bytes> encode_group_row(const GroupRow& row);
 
 /// Any alignment. Any bytes give a row or kCorrupt with what is wrong.
 Result<JobRow> decode_job_row(ByteSpan bytes);
 Result<ActorRow> decode_actor_row(ByteSpan bytes);
+Result<GroupRow> decode_group_row(ByteSpan bytes);
 
 }  // namespace rayd::wire

@@ -3,24 +3,9 @@
 #include <string>
 #include <variant>
 
-#include "common/wire/peer_lane_messages.h"
+#include "common/wire/peer_lane_groups.h"
 
 namespace rayd::wire {
-namespace {
-
-using ToHead = schema::NodeToHead::Builder;
-using ToNode = schema::HeadToNode::Builder;
-
-// ---- shared words -------------------------------------------------------------------------------
-
-void write_operation(schema::Operation::Builder builder, const OperationId& operation) {
-  builder.setNode(operation.client.node);
-  builder.setSerial(operation.client.serial);
-  builder.setSeq(operation.seq);
-}
-OperationId read_operation(schema::Operation::Reader reader) {
-  return {{reader.getNode(), reader.getSerial()}, reader.getSeq()};
-}
 
 void write_view(schema::NodeView::Builder builder, const NodeView& view) {
   builder.setNode(view.node.value);
@@ -59,6 +44,22 @@ NodeView read_view(schema::NodeView::Reader reader) {
     }
   }
   return view;
+}
+
+namespace {
+
+using ToHead = schema::NodeToHead::Builder;
+using ToNode = schema::HeadToNode::Builder;
+
+// ---- shared words -------------------------------------------------------------------------------
+
+void write_operation(schema::Operation::Builder builder, const OperationId& operation) {
+  builder.setNode(operation.client.node);
+  builder.setSerial(operation.client.serial);
+  builder.setSeq(operation.seq);
+}
+OperationId read_operation(schema::Operation::Reader reader) {
+  return {{reader.getNode(), reader.getSerial()}, reader.getSeq()};
 }
 
 void write_info(schema::ActorInfo::Builder builder, const ActorInfo& info,
@@ -114,6 +115,7 @@ void fill(ToHead root, const Announce& message, SentTemplates&) {
   write_ids(builder.initSubscriptions(checked_count(message.subscriptions.size())),
             message.subscriptions);
   builder.setSettledReported(message.settled_reported);
+  write_bundles(builder, message);
 }
 Announce read(schema::Announce::Reader reader) {
   Announce message;
@@ -129,6 +131,7 @@ Announce read(schema::Announce::Reader reader) {
   }
   message.subscriptions = read_actors(reader.getSubscriptions());
   message.settled_reported = reader.getSettledReported();
+  read_bundles(reader, message);
   return message;
 }
 
@@ -408,6 +411,11 @@ NodeToHead read_node_to_head(schema::NodeToHead::Reader root, ReceivedTemplates&
     case Kind::SETTLED_REPORT: return read(root.getSettledReport());
     case Kind::LEAVE: return read(root.getLeave());
     case Kind::PEER: return read_peer_message(root.getPeer(), templates);
+    case Kind::GROUP_ASKED: return read(root.getGroupAsked());
+    case Kind::SUBSCRIBE_GROUP: return read(root.getSubscribeGroup());
+    case Kind::BUNDLES_RESERVED: return read(root.getBundlesReserved());
+    case Kind::BUNDLES_REFUSED: return read(root.getBundlesRefused());
+    case Kind::BUNDLES_COMMITTED: return read(root.getBundlesCommitted());
   }
   throw Malformed{"a message to the head of unknown kind"};
 }
@@ -427,6 +435,11 @@ HeadToNode read_head_to_node(schema::HeadToNode::Reader root, ReceivedTemplates&
     case Kind::OPERATION_REPLY: return read(root.getOperationReply(), templates);
     case Kind::JOB_ENDED: return read(root.getJobEnded());
     case Kind::PEER: return read_peer_message(root.getPeer(), templates);
+    case Kind::RESERVE_BUNDLES: return read(root.getReserveBundles());
+    case Kind::COMMIT_BUNDLES: return read(root.getCommitBundles());
+    case Kind::RETURN_BUNDLES: return read(root.getReturnBundles());
+    case Kind::GROUP_CHANGED: return read(root.getGroupChanged());
+    case Kind::GROUP_REPLY: return read_group_reply(root.getGroupReply());
   }
   throw Malformed{"a message of the head of unknown kind"};
 }

@@ -24,6 +24,9 @@ PeerMessage read_peer_message(schema::PeerMessage::Reader root, ReceivedTemplate
 NodeToHead read_node_to_head(schema::NodeToHead::Reader root, ReceivedTemplates& templates);
 HeadToNode read_head_to_node(schema::HeadToNode::Reader root, ReceivedTemplates& templates);
 
+void write_view(schema::NodeView::Builder builder, const NodeView& view);
+NodeView read_view(schema::NodeView::Reader reader);
+
 // ---- what several of them have ------------------------------------------------------------------
 
 /// A null call is no call.

@@ -37,31 +37,6 @@ std::vector<LabelTerm> read_terms(capnp::List<schema::LabelTerm>::Reader list) {
   return terms;
 }
 
-void write_placement(schema::Placement::Builder builder, const Placement& placement) {
-  builder.setStrategy(static_cast<uint8_t>(placement.strategy));
-  builder.setSoft(placement.affinity == Placement::Affinity::kSoft);
-  builder.setNode(placement.node.value);
-  if (!placement.group.is_nil()) write(builder.initGroup(), placement.group);
-  builder.setBundle(placement.bundle);
-  write_terms(builder.initRequired(static_cast<unsigned>(placement.required.size())),
-              placement.required);
-  write_terms(builder.initPreferred(static_cast<unsigned>(placement.preferred.size())),
-              placement.preferred);
-}
-
-Placement read_placement(schema::Placement::Reader reader) {
-  Placement placement;
-  placement.strategy =
-      read_enum(reader.getStrategy(), Placement::Strategy::kBundle, "placement strategy");
-  placement.affinity = reader.getSoft() ? Placement::Affinity::kSoft : Placement::Affinity::kHard;
-  placement.node = NodeId{reader.getNode()};
-  placement.group = read_id<GroupId>(reader.getGroup());
-  placement.bundle = reader.getBundle();
-  placement.required = read_terms(reader.getRequired());
-  placement.preferred = read_terms(reader.getPreferred());
-  return placement;
-}
-
 ActorOptions read_actor_options(schema::ActorOptions::Reader reader) {
   ActorOptions options;
   options.name = text_of(reader.getName());
@@ -177,6 +152,31 @@ ResourceSet read_resources(schema::Resources::Reader reader) {
   return resources;
 }
 
+void write(schema::Placement::Builder builder, const Placement& placement) {
+  builder.setStrategy(static_cast<uint8_t>(placement.strategy));
+  builder.setSoft(placement.affinity == Placement::Affinity::kSoft);
+  builder.setNode(placement.node.value);
+  if (!placement.group.is_nil()) write(builder.initGroup(), placement.group);
+  builder.setBundle(placement.bundle);
+  write_terms(builder.initRequired(static_cast<unsigned>(placement.required.size())),
+              placement.required);
+  write_terms(builder.initPreferred(static_cast<unsigned>(placement.preferred.size())),
+              placement.preferred);
+}
+
+Placement read_placement(schema::Placement::Reader reader) {
+  Placement placement;
+  placement.strategy =
+      read_enum(reader.getStrategy(), Placement::Strategy::kBundle, "placement strategy");
+  placement.affinity = reader.getSoft() ? Placement::Affinity::kSoft : Placement::Affinity::kHard;
+  placement.node = NodeId{reader.getNode()};
+  placement.group = read_id<GroupId>(reader.getGroup());
+  placement.bundle = reader.getBundle();
+  placement.required = read_terms(reader.getRequired());
+  placement.preferred = read_terms(reader.getPreferred());
+  return placement;
+}
+
 void write(schema::CallTemplate::Builder builder, const CallTemplate& call) {
   builder.setKind(static_cast<uint8_t>(call.kind));
   builder.setReturnCount(call.return_count);
@@ -191,7 +191,7 @@ void write(schema::CallTemplate::Builder builder, const CallTemplate& call) {
   if (call.kind == CallTemplate::Kind::kActorCreation) {
     write_actor_options(builder.initActor(), call.actor);
   }
-  if (call.placement != Placement{}) write_placement(builder.initPlacement(), call.placement);
+  if (call.placement != Placement{}) write(builder.initPlacement(), call.placement);
   if (call.environment.empty()) return;
   auto environment = builder.initEnvironment(static_cast<unsigned>(call.environment.size()));
   for (unsigned i = 0; i < environment.size(); ++i) {

@@ -91,6 +91,9 @@ inline constexpr int64_t kMaxQuantity = int64_t{1} << 56;
 void write(schema::Resources::Builder builder, const ResourceSet& resources);
 ResourceSet read_resources(schema::Resources::Reader reader);
 
+void write(schema::Placement::Builder builder, const Placement& placement);
+Placement read_placement(schema::Placement::Reader reader);
+
 void write(schema::CallTemplate::Builder builder, const CallTemplate& call);
 CallTemplate read_call_template(schema::CallTemplate::Reader reader);
 

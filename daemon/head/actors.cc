@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "daemon/head/groups.h"
 #include "daemon/head/jobs.h"
 #include "daemon/head/nodes.h"
 
@@ -166,11 +167,9 @@ void Actors::start(HeadContext& context, Actor& actor) {
   ActorInfo& info = actor.row.info;
   Wanted wanted;
   const Placement& placement = info.creation->placement;
-  if (placement.is_bound() && parts_.nodes.is_dead(placement.node))
-    return apply(
-        context, actor, ActorEvent::kLostForGood,
-        make_error(ErrorCode::kActorDied,
-                   label(actor) + " must run on " + to_string(placement.node) + ", which is dead"));
+  if (const std::string never = parts_.nodes.why_never(placement); !never.empty())
+    return apply(context, actor, ActorEvent::kLostForGood,
+                 make_error(ErrorCode::kActorDied, label(actor) + " " + never));
   wanted.demand = demand_of(*info.creation);
   wanted.placement = placement;
   wanted.preferred = info.actor.node();
@@ -178,6 +177,7 @@ void Actors::start(HeadContext& context, Actor& actor) {
   const auto node = parts_.nodes.choose(context, wanted);
   if (!node) {
     unplaced_.insert(info.actor);
+    if (parts_.nodes.waits_for_group(placement)) return;
     std::string why = parts_.nodes.explain_infeasible({wanted.demand, wanted.placement});
     if (why.empty()) return;
     why = label(actor) + " " + why;

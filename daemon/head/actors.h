@@ -39,6 +39,8 @@ class Actors {
 
   void on_node_dead(HeadContext& context, NodeId node);
   void on_job_ended(HeadContext& context, JobId job);
+  /// Those in its bundles end.
+  void on_group_removed(HeadContext& context, GroupId group);
   /// Room appeared: those that no node could have.
   void place_waiting(HeadContext& context);
   void on_tick(HeadContext& context);

@@ -128,4 +128,16 @@ void Actors::on_job_ended(HeadContext& context, JobId job) {
   for (const ActorId id : actors) apply(context, actors_.at(id), ActorEvent::kKilled, cause);
 }
 
+void Actors::on_group_removed(HeadContext& context, GroupId group) {
+  std::vector<ActorId> inside;
+  for (const auto& [id, actor] : actors_) {
+    const TemplateRef& creation = actor.row.info.creation;
+    if (!actor.is_dead() && creation != nullptr && creation->placement.group == group)
+      inside.push_back(id);
+  }
+  const ErrorRef cause = make_error(ErrorCode::kActorDied,
+                                    "its placement group, " + to_string(group) + ", was removed");
+  for (const ActorId id : inside) apply(context, actors_.at(id), ActorEvent::kKilled, cause);
+}
+
 }  // namespace rayd::head

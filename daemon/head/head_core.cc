@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/head/actors.h"
+#include "daemon/head/groups.h"
 #include "daemon/head/jobs.h"
 #include "daemon/head/nodes.h"
 
@@ -40,6 +41,7 @@ struct HeadCore::State {
   void dispatch(HeadContext& context, NodeId from, NodeToHead&& message);
   void dispatch(HeadContext& context, NodeId from, PeerMessage&& message);
   void on_room(HeadContext& context) {
+    groups.place_waiting(context);
     actors.place_waiting(context);
     jobs.place_waiting(context);
   }
@@ -49,9 +51,10 @@ struct HeadCore::State {
   Outbox outbox;
   std::map<std::string, ModuleRow> modules;
   TokenTable tokens;
-  HeadParts parts{options, membership, outbox, nodes, actors, jobs};
+  HeadParts parts{options, membership, outbox, nodes, actors, groups, jobs};
   Nodes nodes{parts};
   Actors actors{parts};
+  Groups groups{parts};
   Jobs jobs{parts};
 };
 
@@ -72,6 +75,7 @@ void HeadCore::load(JournalRow&& row) {
                  },
                  [&](ActorRow& r) { state.actors.load(std::move(r)); },
                  [&](JobRow& r) { state.jobs.load(std::move(r)); },
+                 [&](GroupRow& r) { state.groups.load(std::move(r)); },
              },
              row);
 }
@@ -83,6 +87,7 @@ void HeadCore::begin_epoch(HeadContext& context) {
   state.jobs.reserve_numbers();
   state.jobs.on_numbers_reserved(state.outbox.append(context, state.membership));
   state.actors.begin_epoch(context);
+  state.groups.begin_epoch(context);
   state.jobs.begin_epoch(context);
   state.nodes.begin_epoch(context);
 }
@@ -107,6 +112,7 @@ HeadSnapshot HeadCore::snapshot() const {
   state_->nodes.append_to(snapshot);
   state_->actors.append_to(snapshot);
   state_->jobs.append_to(snapshot);
+  state_->groups.append_to(snapshot);
   for (const auto& [name, row] : state_->modules) snapshot.modules.push_back(row);
   snapshot.tokens = state_->tokens.list();
   snapshot.cluster = state_->membership.cluster;
@@ -183,6 +189,7 @@ void HeadCore::State::dispatch(HeadContext& context, NodeId from, NodeToHead&& m
   std::visit(Overloaded{
                  [&](Announce&& m) {
                    nodes.on_announce(context, from, m);
+                   groups.on_announce(context, from, m);
                    actors.on_announce(context, from, m);
                    on_room(context);
                  },
@@ -205,6 +212,11 @@ void HeadCore::State::dispatch(HeadContext& context, NodeId from, NodeToHead&& m
                  [&](SettledReport&& m) { nodes.on_settled_report(context, from, m.m); },
                  [&](Leave&&) { nodes.on_leave(context, from); },
                  [&](PeerMessage&& m) { dispatch(context, from, std::move(m)); },
+                 [&](GroupAsked&& m) { groups.on_asked(context, from, std::move(m)); },
+                 [&](SubscribeGroup&& m) { groups.on_subscribe(context, from, m.group); },
+                 [&](BundlesReserved&& m) { groups.on_reserved(context, from, m); },
+                 [&](BundlesRefused&& m) { groups.on_refused(context, from, m); },
+                 [&](BundlesCommitted&& m) { groups.on_committed(context, from, m); },
              },
              std::move(message));
 }

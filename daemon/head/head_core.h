@@ -29,6 +29,7 @@ struct HeadSnapshot {
   std::vector<JobRow> jobs;
   std::vector<ModuleRow> modules;
   std::vector<TokenRow> tokens;
+  std::vector<GroupRow> groups;
 };
 
 class HeadCore {

@@ -2,7 +2,8 @@
 //
 //   Nodes    ordinals, leases, membership versions, views      ──a node died──▶ Actors, Jobs
 //   Actors   the actor directory, names, restarts              ◀──a job ended── Jobs
-//   Jobs     drivers and submitted workloads, their roots
+//   Groups   placement groups: bundles reserved in two phases   ──removed──▶ Actors, Jobs
+//   Jobs     drivers and submitted workloads, their roots      ──a job ended──▶ Groups
 //
 // Pure, single-threaded; a part calls another part's public handlers directly.
 #pragma once
@@ -16,6 +17,7 @@ namespace rayd::head {
 
 class Nodes;
 class Actors;
+class Groups;
 class Jobs;
 
 /// HeadCore owns them. `membership` is the row as it was last appended.
@@ -25,6 +27,7 @@ struct HeadParts {
   Outbox& outbox;
   Nodes& nodes;
   Actors& actors;
+  Groups& groups;
   Jobs& jobs;
 };
 

@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "daemon/head/actors.h"
+#include "daemon/head/groups.h"
 #include "daemon/head/nodes.h"
 
 namespace rayd::head {
@@ -105,6 +106,7 @@ void Jobs::end(HeadContext& context, Job& job, JobState state, ErrorRef error) {
   save(context, job);
   parts_.nodes.tell_all(context, JobEnded{job.row.job});
   parts_.actors.on_job_ended(context, job.row.job);
+  parts_.groups.on_job_ended(context, job.row.job);
   ended_.push_back(job.row.job);
   forget_oldest(context);
 }
@@ -199,6 +201,9 @@ void Jobs::on_submit(HeadContext& context, SubmitJob&& message) {
 }
 
 void Jobs::place(HeadContext& context, Job& job) {
+  if (const std::string never = parts_.nodes.why_never(job.call->placement); !never.empty())
+    return end(context, job, JobState::kFailed,
+               make_error(ErrorCode::kInfeasible, job.row.workload + " " + never));
   if (choose_node(context, job) == Placed::kNo) return;
   save(context, job);
   send_root(context, job);
@@ -422,6 +427,13 @@ void Jobs::on_node_dead(HeadContext& context, NodeId node) {
   const ErrorRef cause = make_error(ErrorCode::kNodeDied, to_string(node) + " died");
   for (const JobId id : drivers) end(context, jobs_.at(id), JobState::kFailed, cause);
   for (const JobId id : roots) fail_or_retry(context, jobs_.at(id), cause);
+}
+
+void Jobs::on_group_removed(HeadContext& context, GroupId group) {
+  std::vector<JobId> waiting;
+  for (const JobId id : waiting_)
+    if (jobs_.at(id).call->placement.group == group) waiting.push_back(id);
+  for (const JobId id : waiting) place(context, jobs_.at(id));
 }
 
 // ---- questions ----------------------------------------------------------------------------------

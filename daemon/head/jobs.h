@@ -52,6 +52,8 @@ class Jobs {
   void on_peer(HeadContext& context, NodeId from, const Refused& message);
 
   void on_node_dead(HeadContext& context, NodeId node);
+  /// Roots that ask for its bundles fail.
+  void on_group_removed(HeadContext& context, GroupId group);
   /// Roots that were asked to end and did not are killed.
   void on_tick(HeadContext& context);
   std::optional<Time> next_deadline() const;

@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "daemon/head/actors.h"
+#include "daemon/head/groups.h"
 #include "daemon/head/jobs.h"
 
 namespace rayd::head {
@@ -280,6 +281,7 @@ void Nodes::declare_dead(HeadContext& context, NodeId id, Node& node, const std:
   tell_all(context, news);
   parts_.outbox.emit(context,
                      HeadEvent{"node_dead", to_string(id) + " " + node.row.name + ": " + why});
+  parts_.groups.on_node_dead(context, id);
   parts_.actors.on_node_dead(context, id);
   parts_.jobs.on_node_dead(context, id);
   settle(context);
@@ -360,8 +362,25 @@ std::optional<NodeId> Nodes::choose(HeadContext& context, const Wanted& wanted) 
   return best;
 }
 
-bool Nodes::is_dead(NodeId id) const {
-  return id != kHeadNode && id.value < parts_.membership.next_node && !is_live(id);
+uint64_t Nodes::view_version(NodeId id) const {
+  const auto it = nodes_.find(id);
+  return it == nodes_.end() ? 0 : it->second.view.version;
+}
+
+std::string Nodes::why_never(const Placement& placement) const {
+  const NodeId node = placement.node;
+  const bool was_node = node != kHeadNode && node.value < parts_.membership.next_node;
+  if (placement.is_bound() && was_node && !is_live(node))
+    return "must run on " + to_string(node) + ", which is dead";
+  const bool is_in_group = placement.strategy == Placement::Strategy::kBundle;
+  if (is_in_group && parts_.groups.state_of(placement.group) == GroupState::kRemoved)
+    return "must run in " + to_string(placement.group) + ", which was removed";
+  return {};
+}
+
+bool Nodes::waits_for_group(const Placement& placement) const {
+  return placement.strategy == Placement::Strategy::kBundle &&
+         parts_.groups.state_of(placement.group) != GroupState::kCreated;
 }
 
 std::string Nodes::explain_infeasible(const scheduling::Request& request) const {

@@ -67,8 +67,20 @@ class Nodes {
   std::optional<NodeId> choose(HeadContext& context, const Wanted& wanted);
   /// Empty if some node can have it, or if there are no nodes yet.
   std::string explain_infeasible(const scheduling::Request& request) const;
-  /// It was a node once, and is dead.
-  bool is_dead(NodeId node) const;
+  /// Not empty: no node can ever be what is asked for: "must run on node-2, which is dead".
+  std::string why_never(const Placement& placement) const;
+  /// It asks for a bundle of a group that has no place (yet).
+  bool waits_for_group(const Placement& placement) const;
+
+  // ---- for Groups
+  /// The nodes that have announced themselves.
+  scheduling::ClusterSnapshot candidates() const;
+  /// So much is asked of it: counts until a newer view comes.
+  void on_reserved(NodeId node, const ResourceSet& demand) { cluster_.on_assigned(node, demand); }
+  /// Of the view that is known; 0: no such node.
+  uint64_t view_version(NodeId node) const;
+  /// What has changed goes to all now.
+  void send_views(HeadContext& context);
 
   void append_to(HeadSnapshot& snapshot) const;
 
@@ -97,9 +109,7 @@ class Nodes {
   std::optional<Time> lease_deadline(const Node& node) const;
   void watch(const Node& node);
   void check_leases(HeadContext& context);
-  void send_views(HeadContext& context);
   void send_views_in_time(HeadContext& context);
-  scheduling::ClusterSnapshot candidates() const;
 
   HeadParts& parts_;
   std::map<NodeId, Node> nodes_;

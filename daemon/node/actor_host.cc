@@ -182,6 +182,8 @@ void ActorHost::construct(NodeContext& context, Instance& instance) {
   run.actor = instance.actor;
   run.incarnation = instance.incarnation;
   run.job = instance.job;
+  if (const Worker* worker = parts_.workers.find(instance.worker))
+    for (const scheduling::GpuShare& share : worker->gpus) run.gpus.push_back(share.device);
   for (size_t i = 0; i < instance.args.size(); ++i) {
     const Arg& arg = instance.args[i];
     const Value* value = &arg.value;

@@ -74,6 +74,12 @@ class Assignments {
   /// For people; empty if it runs.
   std::string pending_reason(uint32_t index) const;
 
+  // ---- for Bundles ------------------------------------------------------------------------------
+  /// One was refused for the lack of room: the view is renewed when promised room is back.
+  void note_refusal() { has_refused_ = true; }
+  /// What waits here for resources that are gone goes back to its owner.
+  void revoke_infeasible(NodeContext& context);
+
   // ---- for Workers ------------------------------------------------------------------------------
   void on_worker_blocked(NodeContext& context, Worker& worker);
   /// No worker of this runtime can be started.

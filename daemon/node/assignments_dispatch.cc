@@ -118,7 +118,7 @@ void Assignments::place_on_free(NodeContext& context, ShapeId shape) {
   ShapeQueue& queue = queue_of(shape);
   const scheduling::Shape& what = parts_.workers.shapes().shape(shape);
   std::vector<Value> values;
-  while (queue.live > 0 && parts_.workers.ledger().fits(what.demand)) {
+  while (queue.live > 0 && parts_.workers.fits(what.demand)) {
     if (!parts_.workers.has_idle(what.runtime)) {
       parts_.workers.want_starts(context, shape, queue.live);
       return;
@@ -156,7 +156,7 @@ uint64_t Assignments::oldest_starved() {
   uint64_t oldest = UINT64_MAX;
   for (const ShapeId shape : waiting_) {
     const scheduling::Shape& what = parts_.workers.shapes().shape(shape);
-    if (!queue_of(shape).workers.empty() || parts_.workers.ledger().fits(what.demand)) continue;
+    if (!queue_of(shape).workers.empty() || parts_.workers.fits(what.demand)) continue;
     oldest = std::min(oldest, head_order(shape));
   }
   return oldest;
@@ -212,9 +212,9 @@ void Assignments::push(NodeContext& context, Worker& worker, uint32_t index,
     worker.since = context.now;
     worker.depth = attempt.depth;
   }
-  context.out.push_back(ToWorker{
-      worker.id,
-      Run{attempt.task, attempt.number, attempt.call, std::move(values), {}, 0, attempt.job}});
+  Run run{attempt.task, attempt.number, attempt.call, std::move(values), {}, 0, attempt.job, {}};
+  for (const scheduling::GpuShare& share : worker.gpus) run.gpus.push_back(share.device);
+  context.out.push_back(ToWorker{worker.id, std::move(run)});
 }
 
 void Assignments::note_duration(ShapeQueue& queue, Duration duration) {
@@ -231,7 +231,7 @@ void Assignments::take_back_overtaken(NodeContext& context) {
   deadline_.reset();
   for (const ShapeId shape : active_) {
     const scheduling::Shape& what = parts_.workers.shapes().shape(shape);
-    if (!parts_.workers.ledger().fits(what.demand)) continue;
+    if (!parts_.workers.fits(what.demand)) continue;
     if (!parts_.workers.has_idle(what.runtime) && !parts_.workers.may_start()) continue;
     for (Worker* worker : queue_of(shape).workers) {
       if (worker->slots.size() <= worker->revoking + 1) continue;
@@ -277,6 +277,16 @@ uint32_t Assignments::starved(ShapeId shape) const {
   const uint32_t live = queues_[shape].live;
   const scheduling::Shape& what = parts_.workers.shapes().shape(shape);
   return live - scheduling::fits_times(parts_.workers.ledger().free(), what.demand, live);
+}
+
+void Assignments::revoke_infeasible(NodeContext& context) {
+  for (uint32_t index = 0; index < attempts_.size(); ++index) {
+    const Attempt& attempt = attempts_[index];
+    const bool waits =
+        attempt.phase == Attempt::Phase::kPulling || attempt.phase == Attempt::Phase::kQueued;
+    if (!waits || parts_.workers.is_feasible(attempt.call->demand)) continue;
+    revoke(context, index, RevokeReason::kMove, Cancel::Recursive::kNo);
+  }
 }
 
 void Assignments::give_back(NodeContext& context, ShapeId shape, uint32_t count) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/types/bundle_resources.h"
 #include "daemon/node/tasks.h"
 #include "daemon/node/workers.h"
 
@@ -14,14 +15,6 @@ constexpr size_t kMaxTemplates = 65'536;
 
 OperationId driver_operation(ClientId client) { return {client, 0}; }
 
-bool is_sound(const ResourceSet& demand) {
-  if (demand.cpu < 0 || demand.gpu < 0 || demand.memory_bytes < 0) return false;
-  const auto& custom = demand.custom;
-  for (size_t i = 0; i < custom.size(); ++i)
-    if (custom[i].second <= 0 || (i > 0 && !(custom[i - 1].first < custom[i].first))) return false;
-  return true;
-}
-
 // Empty: it is sound.
 std::string mistake_in(const CallTemplate& call) {
   if (call.kind == CallTemplate::Kind::kJobRoot) return "only the head starts a job's root";
@@ -29,8 +22,8 @@ std::string mistake_in(const CallTemplate& call) {
   if (call.max_retries < -1 || call.actor.max_restarts < -1 || call.actor.max_task_retries < -1)
     return "fewer than −1 retries";
   if (call.actor.max_concurrency < 1) return "max_concurrency below 1";
-  if (!is_sound(call.demand) || !is_sound(call.actor.placement_demand))
-    return "a demand that is negative or out of order";
+  for (const ResourceSet* demand : {&call.demand, &call.actor.placement_demand})
+    if (const std::string mistake = mistake_in_demand(*demand); !mistake.empty()) return mistake;
   if (call.placement.strategy == Placement::Strategy::kBundle && call.placement.group.is_nil())
     return "a bundle of no placement group";
   if (call.placement.bundle < Placement::kAnyBundle) return "a bundle of a negative index";
@@ -39,7 +32,29 @@ std::string mistake_in(const CallTemplate& call) {
   return {};
 }
 
+// Policies, queues and ledgers see what it takes of the bundle's own resources.
+void move_into_bundle(CallTemplate& call) {
+  const Placement& placement = call.placement;
+  if (placement.strategy != Placement::Strategy::kBundle) return;
+  call.demand = in_bundle(call.demand, placement.group, placement.bundle);
+  if (call.kind == CallTemplate::Kind::kActorCreation)
+    call.actor.placement_demand =
+        in_bundle(call.actor.placement_demand, placement.group, placement.bundle);
+}
+
 }  // namespace
+
+std::string mistake_in_demand(const ResourceSet& demand) {
+  const char* const kMistake = "a demand that is negative or out of order";
+  if (demand.cpu < 0 || demand.gpu < 0 || demand.memory_bytes < 0) return kMistake;
+  const auto& custom = demand.custom;
+  for (size_t i = 0; i < custom.size(); ++i) {
+    if (custom[i].second <= 0 || (i > 0 && !(custom[i - 1].first < custom[i].first)))
+      return kMistake;
+    if (is_bundle_resource(custom[i].first)) return "a demand of a bundle's resources by name";
+  }
+  return {};
+}
 
 Clients::Session* Clients::find(ClientId client) {
   if (last_session_ != nullptr && last_client_ == client) return last_session_;
@@ -149,13 +164,15 @@ void Clients::on_template(NodeContext& context, ClientId client, DefineTemplate&
   Session* session = find(client);
   if (session == nullptr) return;
   auto& templates = session->templates;
+  std::string mistake = mistake_in(message.definition);
+  if (!mistake.empty()) return refuse(context, client, std::move(mistake));
+  move_into_bundle(message.definition);
   if (message.id < templates.size()) {
     message.definition.name_space = templates[message.id]->name_space;
     if (*templates[message.id] != message.definition)
       refuse(context, client, "a template was defined twice, differently");
     return;
   }
-  std::string mistake = mistake_in(message.definition);
   if (message.id > templates.size() || templates.size() >= kMaxTemplates)
     mistake = "template numbers are dense, and not too many";
   if (!mistake.empty()) return refuse(context, client, std::move(mistake));

@@ -19,6 +19,9 @@
 
 namespace rayd::node {
 
+/// Empty: an honest client may demand it. Names of bundles' resources are the daemon's own.
+std::string mistake_in_demand(const ResourceSet& demand);
+
 class Clients {
  public:
   explicit Clients(Parts& parts) : parts_(parts) {}

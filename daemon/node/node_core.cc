@@ -93,6 +93,7 @@ Snapshot NodeCore::snapshot() const {
   state.actor_calls.append_to(snapshot);
   state.actor_host.append_to(snapshot);
   state.clients.append_to(snapshot);
+  state.bundles.append_to(snapshot);
   snapshot.store_used_bytes = state.store.used_bytes();
   snapshot.store_capacity_bytes = state.options.store_capacity_bytes;
   return snapshot;
@@ -137,6 +138,7 @@ void NodeCore::State::end_client(NodeContext& context, ClientId client) {
   actor_calls.on_client_gone(context, client);
   objects.on_client_gone(context, client);
   store.on_client_gone(context, client);
+  groups.on_client_gone(client);
   clients.on_gone(context, client);
 }
 

@@ -27,11 +27,14 @@ void NodeCore::State::on_head(NodeContext& context, Welcome&& message) {
   announce.settled_reported = objects.settled_reported();
   actor_host.reannounce(announce);
   actor_calls.reannounce(announce);
+  bundles.reannounce(announce);
+  groups.reannounce(announce);
   epoch = message.epoch;
   view_sent = announce.view.version;
   context.out.emplace_back(ToHead{std::move(announce)});
   clients.reannounce(context);
   actor_calls.ask_again(context);
+  groups.ask_again(context);
 }
 
 void NodeCore::State::on_head(NodeContext& context, LeaseRenewed&& message) {
@@ -95,6 +98,26 @@ void NodeCore::State::on_head(NodeContext& context, JobEnded&& message) {
 
 void NodeCore::State::on_head(NodeContext& context, PeerMessage&& message) {
   dispatch(context, kHeadNode, std::move(message));
+}
+
+void NodeCore::State::on_head(NodeContext& context, ReserveBundles&& message) {
+  bundles.on_reserve(context, std::move(message));
+}
+
+void NodeCore::State::on_head(NodeContext& context, CommitBundles&& message) {
+  bundles.on_commit(context, message);
+}
+
+void NodeCore::State::on_head(NodeContext& context, ReturnBundles&& message) {
+  bundles.on_return(context, message);
+}
+
+void NodeCore::State::on_head(NodeContext& context, GroupChanged&& message) {
+  groups.on_changed(context, std::move(message));
+}
+
+void NodeCore::State::on_head(NodeContext& context, GroupReply&& message) {
+  groups.on_reply(context, std::move(message));
 }
 
 // The view leaves when it changed, at most ten times a second.

@@ -30,6 +30,7 @@ void NodeCore::State::dispatch(NodeContext& context, ClientId client, ClientMess
                  [&](RequestArena&& m) { store.on_request(context, client, m); },
                  [&](CloseArena&& m) { store.on_close(context, client, m); },
                  [&](Done&& m) { workers.on_done(context, client, std::move(m)); },
+                 [&](GroupRequest&& m) { groups.on_request(context, client, std::move(m)); },
              },
              std::move(message));
 }

@@ -7,7 +7,9 @@
 #include "daemon/node/actor_calls.h"
 #include "daemon/node/actor_host.h"
 #include "daemon/node/assignments.h"
+#include "daemon/node/bundles.h"
 #include "daemon/node/clients.h"
+#include "daemon/node/groups.h"
 #include "daemon/node/node_core.h"
 #include "daemon/node/objects.h"
 #include "daemon/node/store_grants.h"
@@ -18,9 +20,9 @@ namespace rayd::node {
 
 struct NodeCore::State {
   State(NodeOptions&& the_options, NodeCore& core)
-      : options(std::move(the_options)), parts{options,     core,      clients,     objects,
-                                               store,       tasks,     assignments, workers,
-                                               actor_calls, actor_host} {}
+      : options(std::move(the_options)), parts{options,     core,       clients,     objects,
+                                               store,       tasks,      assignments, workers,
+                                               actor_calls, actor_host, groups,      bundles} {}
 
   // inputs (node_core.cc, node_head.cc)
   void on(NodeContext& context, Tick&& input);
@@ -57,6 +59,11 @@ struct NodeCore::State {
   void on_head(NodeContext& context, OperationReply&& message);
   void on_head(NodeContext& context, JobEnded&& message);
   void on_head(NodeContext& context, PeerMessage&& message);
+  void on_head(NodeContext& context, ReserveBundles&& message);
+  void on_head(NodeContext& context, CommitBundles&& message);
+  void on_head(NodeContext& context, ReturnBundles&& message);
+  void on_head(NodeContext& context, GroupChanged&& message);
+  void on_head(NodeContext& context, GroupReply&& message);
   void send_view(NodeContext& context);
 
   const NodeOptions options;
@@ -74,6 +81,8 @@ struct NodeCore::State {
   Workers workers{parts};
   ActorCalls actor_calls{parts};
   ActorHost actor_host{parts};
+  Groups groups{parts};
+  Bundles bundles{parts};
 };
 
 }  // namespace rayd::node

@@ -10,6 +10,8 @@
 //   │ Assignments  P2, side B: accepted attempts, pulls, reservations, work slots      │
 //   │ Workers      processes and resources: start, lend, reuse, end                    │
 //   │ ActorCalls   P3, side C: order per caller and actor, resend, fail                │
+//   │ Groups       placement groups: what clients ask, what is known of them             │
+//   │ Bundles      reservations of placement groups on this node                       │
 //   │ ActorHost    P3, side B: incarnations here, their calls and kept replies         │
 //   └──────────────────────────────────────────────────────────────────────────────────┘
 //
@@ -30,6 +32,8 @@ class Assignments;
 class Workers;
 class ActorCalls;
 class ActorHost;
+class Groups;
+class Bundles;
 class NodeCore;
 
 /// The parts by reference; NodeCore owns them. Every part keeps a `Parts&`.
@@ -44,6 +48,8 @@ struct Parts {
   Workers& workers;
   ActorCalls& actor_calls;
   ActorHost& actor_host;
+  Groups& groups;
+  Bundles& bundles;
 };
 
 }  // namespace rayd::node

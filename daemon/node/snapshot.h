@@ -96,6 +96,13 @@ struct Snapshot {
   std::vector<WorkerSnapshot> workers;
   std::vector<ActorSnapshot> actors;
   std::vector<ClientSnapshot> clients;
+  /// Reservations of placement groups here.
+  struct Bundles {
+    GroupId group;
+    uint64_t round = 0;
+    ResourceSet sum;
+  };
+  std::vector<Bundles> bundles;
   uint64_t store_used_bytes = 0;
   uint64_t store_capacity_bytes = 0;
 };

@@ -140,6 +140,8 @@ class Tasks {
   void forget_waits(TaskId id, const Task& task);
   void place_one(NodeContext& context, TaskId id, Task& task);
   void place_as_asked(NodeContext& context, TaskId id, Task& task);
+  std::string why_never(const CallTemplate& call) const;
+  std::string waits_for_group(const Placement& placement) const;
   std::map<NodeId, uint64_t> argument_bytes(const std::vector<Arg>& args) const;
   void queue_up(TaskId id, Task& task);
   void leave_queue(TaskId id, const Task& task);

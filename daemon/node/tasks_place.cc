@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "daemon/node/call_arguments.h"
+#include "daemon/node/groups.h"
 #include "daemon/node/node_core.h"
 #include "daemon/node/objects.h"
 #include "daemon/node/tasks.h"
@@ -42,13 +43,32 @@ void Tasks::place_one(NodeContext& context, TaskId id, Task& task) {
   queue_up(id, task);
 }
 
-// Spread, bound to a node, or for some labels only.
+// Empty: what it asks for may be there, now or later.
+std::string Tasks::why_never(const CallTemplate& call) const {
+  const Placement& placement = call.placement;
+  if (placement.is_bound() && cluster_.state_of(placement.node) == NodeState::kDead)
+    return "must run on " + to_string(placement.node) + ", which is dead";
+  if (placement.strategy != Placement::Strategy::kBundle) return {};
+  const GroupInfo* group = parts_.groups.find(placement.group);
+  if (group == nullptr) return {};
+  if (group->state == GroupState::kRemoved)
+    return "must run in " + to_string(placement.group) + ", which is gone: " + group->why;
+  if (placement.bundle >= static_cast<int32_t>(group->bundles.size()))
+    return "must run in bundle " + std::to_string(placement.bundle) + " of " +
+           to_string(placement.group) + ", which has " + std::to_string(group->bundles.size());
+  return {};
+}
+
+// Spread, bound to a node, in a bundle, or for some labels only.
 void Tasks::place_as_asked(NodeContext& context, TaskId id, Task& task) {
   const Placement& placement = task.call->placement;
-  if (placement.is_bound() && cluster_.state_of(placement.node) == NodeState::kDead) {
-    const std::string why = task.call->function.name + " (" + to_string(id) + ") must run on " +
-                            to_string(placement.node) + ", which is dead";
-    return finish_with_error(context, id, task, make_error(ErrorCode::kNodeDied, why));
+  if (placement.strategy == Placement::Strategy::kBundle)
+    parts_.groups.need(context, placement.group);
+  if (const std::string never = why_never(*task.call); !never.empty()) {
+    const bool is_dead = placement.is_bound();
+    auto error = make_error(is_dead ? ErrorCode::kNodeDied : ErrorCode::kInfeasible,
+                            task.call->function.name + " (" + to_string(id) + ") " + never);
+    return finish_with_error(context, id, task, std::move(error));
   }
   const bool is_spread = placement.strategy == Placement::Strategy::kSpread;
   const scheduling::Request request{task.call->demand, placement};

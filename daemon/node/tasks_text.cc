@@ -1,4 +1,5 @@
 // What people and the checker see of tasks.
+#include "daemon/node/groups.h"
 #include "daemon/node/objects.h"
 #include "daemon/node/tasks.h"
 #include "daemon/node/tasks_references.h"
@@ -24,6 +25,7 @@ std::string Tasks::pending_reason(const Task& task, const scheduling::ClusterSna
       return more == 0 ? text : text + " and " + std::to_string(more) + " more";
     }
     case Task::State::kQueued: {
+      if (std::string waits = waits_for_group(task.call->placement); !waits.empty()) return waits;
       std::string text =
           scheduling::explain_infeasible(cluster, {task.call->demand, task.call->placement});
       if (!text.empty()) {
@@ -40,6 +42,15 @@ std::string Tasks::pending_reason(const Task& task, const scheduling::ClusterSna
     case Task::State::kFinished: break;
   }
   return {};
+}
+
+// Empty: the group is there, or it asks for none.
+std::string Tasks::waits_for_group(const Placement& placement) const {
+  if (placement.strategy != Placement::Strategy::kBundle) return {};
+  const GroupInfo* group = parts_.groups.find(placement.group);
+  if (group != nullptr && group->state == GroupState::kCreated) return {};
+  const std::string why = group == nullptr || group->why.empty() ? "" : ", which " + group->why;
+  return "waits for " + to_string(placement.group) + why;
 }
 
 void Tasks::append_to(Snapshot& snapshot) const {

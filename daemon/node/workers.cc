@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "daemon/node/actor_host.h"
 #include "daemon/node/assignments.h"
+#include "daemon/node/bundles.h"
 #include "daemon/node/clients.h"
 #include "daemon/node/node_core.h"
 #include "daemon/node/tasks.h"
@@ -21,6 +22,7 @@ uint32_t default_max_workers(const ResourceSet& total) {
 Workers::Workers(Parts& parts)
     : parts_(parts),
       ledger_(parts.options.total),
+      gpus_(parts.options.total.gpu),
       max_workers_(parts.options.max_workers != 0 ? parts.options.max_workers
                                                   : default_max_workers(parts.options.total)),
       max_starting_(std::max<uint32_t>(2, static_cast<uint32_t>(parts.options.total.cpu / kUnit))) {
@@ -93,8 +95,8 @@ void Workers::on_blocked(NodeContext& context, ClientId id) {
   worker->is_blocked = true;
   worker->is_relieved = false;
   worker->blocked_order = next_order();
-  worker->lent_cpu = worker->held.cpu;
-  if (worker->lent_cpu > 0) ledger_.lend(worker->lent_cpu);
+  worker->lent = lendable_part(worker->held);
+  if (!worker->lent.is_zero()) ledger_.lend(worker->lent);
   parts_.assignments.on_worker_blocked(context, *worker);
   serve(context);
 }
@@ -103,8 +105,8 @@ void Workers::on_unblocked(NodeContext&, ClientId id) {
   Worker* worker = find(id);
   if (worker == nullptr || !worker->is_blocked) return;
   worker->is_blocked = false;
-  if (worker->lent_cpu > 0) ledger_.take_back(worker->lent_cpu);
-  worker->lent_cpu = 0;
+  if (!worker->lent.is_zero()) ledger_.take_back(worker->lent);
+  worker->lent = {};
 }
 
 void Workers::on_done(NodeContext& context, ClientId id, Done&& message) {
@@ -132,6 +134,7 @@ void Workers::on_done(NodeContext& context, ClientId id, Done&& message) {
 }
 
 void Workers::serve(NodeContext& context) {
+  parts_.bundles.on_released(context);
   if (!actor_requests_.empty()) grant_actors(context);
   parts_.assignments.dispatch(context);
   parts_.tasks.on_room_here(context);
@@ -157,7 +160,7 @@ NodeView Workers::view() const {
   view.version = ledger_.version();
   view.total = ledger_.total();
   view.used = ledger_.granted();
-  view.lent.cpu = ledger_.lent_cpu();
+  view.lent = ledger_.lent();
   view.queued = parts_.assignments.queued();
   return view;
 }

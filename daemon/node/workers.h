@@ -21,6 +21,7 @@
 #include "daemon/node/parts.h"
 #include "daemon/node/snapshot.h"
 #include "daemon/node/workers_record.h"
+#include "daemon/scheduling/gpus.h"
 #include "daemon/scheduling/ledger.h"
 #include "daemon/scheduling/shapes.h"
 
@@ -68,6 +69,10 @@ class Workers {
   scheduling::ShapeTable& shapes() { return shapes_; }
   const scheduling::ShapeTable& shapes() const { return shapes_; }
   const scheduling::Ledger& ledger() const { return ledger_; }
+  /// Resources and, of GPUs, devices in one piece.
+  bool fits(const ResourceSet& demand) const {
+    return ledger_.fits(demand) && gpus_.fits(gpu_part(demand));
+  }
   uint32_t max_workers() const { return max_workers_; }
   /// In the order asked, over attempts and actor requests.
   uint64_t next_order() { return next_order_++; }
@@ -87,6 +92,14 @@ class Workers {
   /// No worker can be started, and each waits: a task for something, an actor for a call.
   bool all_blocked_at_limit() const;
   const std::vector<Worker*>& all() const { return all_; }
+
+  // ---- for Bundles ------------------------------------------------------------------------------
+  void set_apart(const ResourceSet& sum) { ledger_.grant(sum); }
+  void take_again(const ResourceSet& sum) { ledger_.release(sum); }
+  void add_offer(const ResourceSet& offer) { ledger_.add_total(offer); }
+  void remove_offer(const ResourceSet& offer) { ledger_.remove_total(offer); }
+  /// Kills every worker that holds one of these resources.
+  void end_holders(NodeContext& context, const std::vector<std::string>& resources);
 
   /// Something became free: actors first, then queued attempts.
   void serve(NodeContext& context);
@@ -116,6 +129,7 @@ class Workers {
   Worker& start(NodeContext& context, RuntimeId runtime);
   bool evict_idle(NodeContext& context);
   void stop(NodeContext& context, Worker& worker, StopWorker::How how);
+  void hold(Worker& worker, const ResourceSet& demand);
   void remove_from_idle(Worker& worker);
   void release_held(Worker& worker);
   void forget(Worker& worker);
@@ -131,6 +145,7 @@ class Workers {
   Parts& parts_;
   scheduling::ShapeTable shapes_;
   scheduling::Ledger ledger_;
+  scheduling::Gpus gpus_;
   uint32_t max_workers_ = 0;
   uint32_t max_starting_ = 0;
   std::unordered_map<uint32_t, std::unique_ptr<Worker>> by_serial_;  // looked up only

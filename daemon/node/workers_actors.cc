@@ -64,7 +64,9 @@ void Workers::withdraw_actor_request(NodeContext& context, ActorId actor) {
 // An actor that keeps no CPU may be placed on lent ones: it gives them back when it is
 // constructed. One that keeps CPUs for life would leave its lender without.
 bool Workers::actor_fits(const ActorRequest& request) const {
-  return request.running.cpu == 0 ? ledger_.fits(request.held) : ledger_.fits_unlent(request.held);
+  if (!gpus_.fits(gpu_part(request.held))) return false;
+  return lendable_part(request.running).is_zero() ? ledger_.fits(request.held)
+                                                  : ledger_.fits_unlent(request.held);
 }
 
 void Workers::grant_actors(NodeContext& context) {
@@ -102,9 +104,8 @@ Workers::Grant Workers::grant_actor(NodeContext& context, ActorRequest& request)
   worker->incarnation = request.incarnation;
   worker->job = request.job;
   worker->name_space = request.name_space;
-  worker->held = request.held;
+  hold(*worker, request.held);
   worker->running_demand = request.running;
-  ledger_.grant(worker->held);
   if (worker->has_started) give_to_actor(context, *worker);
   return Grant::kGranted;
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/types/bundle_resources.h"
 #include "daemon/node/actor_host.h"
 #include "daemon/node/assignments.h"
 #include "daemon/node/workers.h"
@@ -11,6 +12,13 @@ namespace {
 
 /// Starts of one image that may fail in a row before the work that waits for it fails.
 constexpr uint32_t kMaxStartFailures = 3;
+/// Programs that were given none see none, unless their environment says otherwise.
+void hide_gpus(std::vector<std::pair<std::string, std::string>>& environment) {
+  const std::pair<std::string, std::string> none{"CUDA_VISIBLE_DEVICES", ""};
+  const auto place = std::lower_bound(environment.begin(), environment.end(), none);
+  if (place == environment.end() || place->first != none.first) environment.insert(place, none);
+}
+
 constexpr Duration kRetryStartAfter = Duration::millis(50);  // times the failures so far
 
 }  // namespace
@@ -37,14 +45,15 @@ Worker* Workers::take_idle(NodeContext& context, ShapeId shape) {
   worker->state = Worker::State::kBusy;
   worker->since = context.now;
   worker->shape = shape;
-  worker->held = what.demand;
-  ledger_.grant(worker->held);
+  hold(*worker, what.demand);
   return worker;
 }
 
 void Workers::become_idle(NodeContext& context, Worker& worker) {
   RAY_CHECK(worker.slots.empty());
   if (worker.state == Worker::State::kEnding) return;  // holds what it held until it is reaped
+  // What it left on its GPUs goes with the process.
+  if (!worker.gpus.empty()) return stop(context, worker, StopWorker::How::kGraceful);
   release_held(worker);
   worker.state = Worker::State::kIdle;
   worker.since = context.now;
@@ -57,11 +66,30 @@ void Workers::become_idle(NodeContext& context, Worker& worker) {
 void Workers::release_held(Worker& worker) {
   if (worker.is_blocked) {
     worker.is_blocked = false;
-    if (worker.lent_cpu > 0) ledger_.take_back(worker.lent_cpu);
-    worker.lent_cpu = 0;
+    if (!worker.lent.is_zero()) ledger_.take_back(worker.lent);
+    worker.lent = {};
   }
   if (!worker.held.is_zero()) ledger_.release(worker.held);
   worker.held = {};
+  gpus_.give_back(worker.gpus);
+  worker.gpus.clear();
+}
+
+void Workers::hold(Worker& worker, const ResourceSet& demand) {
+  worker.held = demand;
+  ledger_.grant(demand);
+  worker.gpus = gpus_.take(gpu_part(demand));
+}
+
+void Workers::end_holders(NodeContext& context, const std::vector<std::string>& resources) {
+  std::vector<ClientId> holders;
+  for (const Worker* worker : all_) {
+    const bool holds = std::any_of(resources.begin(), resources.end(), [&](const auto& name) {
+      return worker->held.custom_quantity(name) > 0;
+    });
+    if (holds) holders.push_back(worker->id);
+  }
+  for (const ClientId holder : holders) end(context, holder, StopWorker::How::kKill);
 }
 
 void Workers::remove_from_idle(Worker& worker) {
@@ -80,7 +108,10 @@ Worker& Workers::start(NodeContext& context, RuntimeId runtime) {
   all_.push_back(&worker);
   ++starting_;
   const scheduling::Runtime& what = shapes_.runtime(runtime);
-  context.out.push_back(StartWorker{worker.id, what.image, what.environment});
+  StartWorker action{worker.id, what.image, what.environment};
+  const bool hides_gpus = what.gpus == scheduling::Runtime::Gpus::kNo && ledger_.total().gpu > 0;
+  if (hides_gpus) hide_gpus(action.environment);
+  context.out.push_back(std::move(action));
   return worker;
 }
 
@@ -91,7 +122,7 @@ void Workers::want_starts(NodeContext& context, ShapeId shape, uint32_t count) {
   while (pool.starting < count && starting_ < max_starting_) {
     ResourceSet demands = start_demands_;
     demands.add(what.demand);
-    if (!ledger_.fits(demands)) return;
+    if (!fits(demands)) return;
     if (!may_start()) {
       evict_idle(context);
       return;

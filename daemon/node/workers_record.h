@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "common/types/node_io.h"
+#include "daemon/scheduling/gpus.h"
 #include "daemon/scheduling/shapes.h"
 
 namespace rayd::node {
@@ -37,8 +39,9 @@ struct Worker {
   // What it holds: a busy worker its shape's demand, an actor's worker `held`.
   ShapeId shape = scheduling::kNoId;
   ResourceSet held;
-  bool is_blocked = false;  // its CPUs are lent: `lent_cpu` of them
-  Quantity lent_cpu = 0;
+  bool is_blocked = false;  // its CPUs are lent
+  ResourceSet lent;
+  std::vector<scheduling::GpuShare> gpus;
   uint64_t blocked_order = 0;  // whoever blocked later has the larger one
   bool is_relieved = false;    // its wait was failed for max_workers and it has not gone on yet
 

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "common/types/bundle_resources.h"
+
 namespace rayd::scheduling {
 namespace {
 
@@ -18,7 +20,8 @@ std::vector<Part> parts_of(const ResourceSet& demand) {
   if (demand.cpu != 0) parts.push_back({"CPU", demand.cpu});
   if (demand.gpu != 0) parts.push_back({"GPU", demand.gpu});
   if (demand.memory_bytes != 0) parts.push_back({"memory", demand.memory_bytes});
-  for (const auto& [name, quantity] : demand.custom) parts.push_back({name, quantity});
+  for (const auto& [name, quantity] : demand.custom)
+    if (is_shown_in(demand, name)) parts.push_back({name, quantity});
   return parts;
 }
 
@@ -30,8 +33,7 @@ Quantity quantity_of(const ResourceSet& set, std::string_view name) {
 }
 
 std::string text_of(const std::string& name, Quantity quantity) {
-  if (name == "memory") return std::to_string(quantity) + " bytes";
-  return quantity_text(quantity);
+  return shown_quantity(name, quantity);
 }
 
 /// The share of the scarcest resource in use, in 1/10000.
@@ -43,8 +45,9 @@ int64_t load_of(const NodeLoad& node) {
   consider(node.total.cpu, node.available.cpu);
   consider(node.total.gpu, node.available.gpu);
   consider(node.total.memory_bytes, node.available.memory_bytes);
+  // What is in bundles was set apart for others.
   for (const auto& [name, quantity] : node.total.custom)
-    consider(quantity, node.available.custom_quantity(name));
+    if (!is_bundle_resource(name)) consider(quantity, node.available.custom_quantity(name));
   return load;
 }
 
@@ -236,8 +239,8 @@ std::string explain_infeasible(const ClusterSnapshot& cluster, const Request& re
       most = std::max(most, quantity_of(node.total, part.name));
     if (most >= part.quantity) continue;
     if (!missing.empty()) missing += "; ";
-    missing += "needs " + part.name + " " + text_of(part.name, part.quantity) + "; " + no_node +
-               " more than " + text_of(part.name, most);
+    missing += "needs " + shown_resource(part.name) + " " + text_of(part.name, part.quantity) +
+               "; " + no_node + " more than " + text_of(part.name, most);
   }
   if (missing.empty()) missing = "needs " + demand.to_text() + "; no single node has all of it";
   return missing + ": start a node that has it, or ask for less";
@@ -250,8 +253,9 @@ std::string explain_wait(const ResourceSet& demand, const ResourceSet& total,
     const Quantity have = std::max<Quantity>(0, quantity_of(free, part.name));
     if (have >= part.quantity) continue;
     text += text.empty() ? "waits for " : " and ";
-    text += part.name + " " + text_of(part.name, part.quantity) + " (" + text_of(part.name, have) +
-            " of " + text_of(part.name, quantity_of(total, part.name)) + " free";
+    text += shown_resource(part.name) + " " + text_of(part.name, part.quantity) + " (" +
+            text_of(part.name, have) + " of " + text_of(part.name, quantity_of(total, part.name)) +
+            " free";
     if (part.name == "CPU" && lent_cpu > 0)
       text += ", " + quantity_text(lent_cpu) + " lent by waiting tasks";
     text += ")";

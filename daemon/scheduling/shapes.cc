@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/types/bundle_resources.h"
 
 namespace rayd::scheduling {
 
@@ -48,6 +49,8 @@ ShapeId ShapeTable::intern(const CallTemplate& call) {
 
 RuntimeId ShapeTable::hold_runtime_of(const CallTemplate& call) {
   Runtime runtime{call.function.image, call.environment};
+  const Quantity gpus = gpu_part(call.demand) + gpu_part(call.actor.placement_demand);
+  if (gpus > 0) runtime.gpus = Runtime::Gpus::kYes;
   const auto found = runtime_ids_.find(runtime);
   if (found != runtime_ids_.end()) {
     ++runtimes_[found->second].holds;

@@ -26,6 +26,9 @@ inline constexpr uint32_t kNoId = UINT32_MAX;
 struct Runtime {
   ImageHash image;
   std::vector<std::pair<std::string, std::string>> environment;
+  /// A process that has seen GPUs is not used again, and one without does not see any.
+  enum class Gpus : bool { kNo, kYes };
+  Gpus gpus = Gpus::kNo;
   auto operator<=>(const Runtime&) const = default;
 };
 

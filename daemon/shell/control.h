@@ -104,6 +104,8 @@ struct JobRequest {
   std::string name_space;
   int32_t retries = 0;
   SubmitJob::QueueIfInfeasible queue = SubmitJob::QueueIfInfeasible::kNo;
+  ResourceSet demand;  // of the root
+  Placement placement;
 };
 
 struct StoreUse {

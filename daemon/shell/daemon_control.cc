@@ -103,6 +103,8 @@ void DaemonCore::submit_job(JobRequest request, Callback<JobId> done) {
   root->function = {found->module, found->name, "workload"};
   root->display_name = found->name;
   root->max_retries = request.retries;
+  root->demand = std::move(request.demand);
+  root->placement = std::move(request.placement);
 
   SubmitJob submit;
   submit.request = next_request_++;

@@ -27,7 +27,8 @@ constexpr char kSchema[] =
     " label TEXT, user TEXT, created INTEGER, expires INTEGER, revoked INTEGER);"
     "CREATE TABLE IF NOT EXISTS modules (name TEXT PRIMARY KEY, hash BLOB, file_name TEXT,"
     " description TEXT);"
-    "CREATE TABLE IF NOT EXISTS jobs (job INTEGER PRIMARY KEY, row BLOB);";
+    "CREATE TABLE IF NOT EXISTS jobs (job INTEGER PRIMARY KEY, row BLOB);"
+    "CREATE TABLE IF NOT EXISTS groups (id TEXT PRIMARY KEY, row BLOB);";
 
 /// What the journal's thread cannot go on after.
 struct JournalFailure {
@@ -167,6 +168,19 @@ void store(sqlite3* database, const JobRow& row) {
       .bind(bytes->span())
       .step();
 }
+void store(sqlite3* database, const GroupRow& row) {
+  const std::string id = to_string(row.info.group);
+  if (row.info.bundles.empty()) {  // an empty row deletes
+    Statement{database, "DELETE FROM groups WHERE id = ?"}.bind(id).step();
+    return;
+  }
+  const auto bytes = wire::encode_group_row(row);
+  if (!bytes) throw JournalFailure{id + " is too long: " + bytes.error().message};
+  Statement{database, "INSERT OR REPLACE INTO groups VALUES (?, ?)"}
+      .bind(id)
+      .bind(bytes->span())
+      .step();
+}
 // Its record only keeps its place in the order.
 void store(sqlite3*, const ActorRow&) {}
 
@@ -235,6 +249,14 @@ class Journal::State {
       const JobId job{static_cast<uint32_t>(s.number(0))};
       if (!row || row->job != job)
         throw std::runtime_error{"the journal's row of " + to_string(job) + " cannot be read"};
+      rows.emplace_back(std::move(*row));
+    }
+    for (Statement s{database_, "SELECT id, row FROM groups ORDER BY id"}; s.step();) {
+      const std::string bytes = s.text(1);
+      auto row =
+          wire::decode_group_row({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+      if (!row || to_string(row->info.group) != s.text(0))
+        throw std::runtime_error{"the journal's row of " + s.text(0) + " cannot be read"};
       rows.emplace_back(std::move(*row));
     }
     return rows;

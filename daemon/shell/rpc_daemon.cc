@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/wire/job_parameters.h"
+#include "common/wire/values.h"
 #include "daemon/shell/control_methods.h"
 #include "daemon/shell/image_upload.h"
 #include "daemon/shell/rpc_items.h"
@@ -173,6 +174,12 @@ class DaemonServer final : public schema::Daemon::Server {
     request.name = params.getName().cStr();
     request.name_space = params.getNameSpace().cStr();
     request.retries = params.getRetries();
+    try {
+      request.demand = wire::read_resources(params.getDemand());
+      request.placement = wire::read_placement(params.getPlacement());
+    } catch (const wire::Malformed& malformed) {
+      throw_error({ErrorCode::kInvalidArgument, malformed.what});
+    }
     if (params.getQueue()) request.queue = SubmitJob::QueueIfInfeasible::kYes;
     PromisedCallback<JobId> submitted;
     control_.submit_job(std::move(request), submitted.callback());

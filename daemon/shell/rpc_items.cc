@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/types/bundle_resources.h"
+
 namespace rayd::shell {
 namespace {
 
@@ -9,6 +11,8 @@ constexpr const char* kJobStates[] = {"pending", "running", "succeeded", "failed
 constexpr const char* kNodeStates[] = {"alive", "suspect", "draining", "dead"};
 constexpr const char* kActorStates[] = {"pending", "alive", "restarting", "dead"};
 constexpr const char* kWorkerStates[] = {"starting", "idle", "busy", "blocked", "actor", "ending"};
+constexpr const char* kGroupStates[] = {"pending", "created", "removed", "rescheduling"};
+constexpr const char* kGroupStrategies[] = {"pack", "spread", "strict_pack", "strict_spread"};
 constexpr const char* kTaskStates[] = {"pending", "pending", "running", "finished"};
 
 template <class Enum, size_t n>
@@ -27,7 +31,13 @@ Json resources(const ResourceSet& set) {
   json.set("CPU", units(set.cpu));
   if (set.gpu != 0) json.set("GPU", units(set.gpu));
   if (set.memory_bytes != 0) json.set("memory", set.memory_bytes);
-  for (const auto& [name, quantity] : set.custom) json.set(name, units(quantity));
+  for (const auto& [name, quantity] : without_bundles(set).custom) json.set(name, units(quantity));
+  return json;
+}
+
+Json labels(const Labels& labels) {
+  Json json{Json::Object{}};
+  for (const auto& [name, value] : labels) json.set(name, value);
   return json;
 }
 
@@ -53,7 +63,30 @@ std::vector<ItemRow> nodes(const Control& control) {
                     {{"name", node.view.name},
                      {"state", name_of(kNodeStates, node.state)},
                      {"address", node.view.address},
-                     {"resources", use}}});
+                     {"resources", use},
+                     {"labels", labels(view.labels)}}});
+  }
+  return rows;
+}
+
+std::vector<ItemRow> placement_groups(const Control& control) {
+  std::vector<ItemRow> rows;
+  for (const GroupRow& row : control.head_snapshot().groups) {
+    const GroupInfo& info = row.info;
+    Json::Array bundles;
+    for (const Bundle& bundle : info.bundles) {
+      Json shown{Json::Object{}};
+      shown.set("resources", resources(bundle.demand));
+      shown.set("node", bundle.node == kHeadNode ? Json{} : Json{to_string(bundle.node)});
+      bundles.push_back(std::move(shown));
+    }
+    rows.push_back({to_string(info.group),
+                    {{"name", info.name.empty() ? Json{} : Json{info.name}},
+                     {"state", name_of(kGroupStates, info.state)},
+                     {"strategy", name_of(kGroupStrategies, info.strategy)},
+                     {"bundles", Json{std::move(bundles)}},
+                     {"job", to_string(row.job)},
+                     {"pending_reason", info.why.empty() ? Json{} : Json{info.why}}}});
   }
   return rows;
 }
@@ -207,13 +240,14 @@ Result<std::vector<ItemRow>> list_items(const Control& control, const std::strin
   if (kind == "workers") return workers(control);
   if (kind == "modules") return modules(control);
   if (kind == "tokens") return tokens(control);
+  if (kind == "placement-groups") return placement_groups(control);
   if (kind == "functions" || kind == "classes" || kind == "workloads") {
     return registered(control, kind);
   }
   return Error{ErrorCode::kInvalidArgument,
                "'" + kind +
                    "' cannot be listed; there are nodes, jobs, tasks, actors, objects, "
-                   "workers, functions, classes, workloads, modules, tokens"};
+                   "workers, functions, classes, workloads, modules, tokens, placement-groups"};
 }
 
 std::vector<ItemRow> pending_items(const Control& control) {

@@ -29,6 +29,10 @@ void Checker::look(NodeId id) {
   if (view.used.gpu > total.gpu)
     violation("P2 ii: ", id, " grants ", view.used.gpu, " of ", total.gpu, " GPU");
   check_grants(id);
+  ResourceSet reserved;
+  for (const auto& bundles : seen.snapshot.bundles) reserved.add(bundles.sum);
+  if (!total.covers(reserved))
+    violation("G ii: ", id, " has reserved ", reserved.to_text(), " of ", total.to_text());
 }
 
 // What the node says it has granted is what its workers hold. A worker holds the demand of what is
@@ -47,6 +51,7 @@ void Checker::check_grants(NodeId id) {
   }
   ResourceSet sum;
   for (const auto& [worker, demand] : held) sum.add(demand);
+  for (const auto& bundles : snapshot.bundles) sum.add(bundles.sum);
   const ResourceSet& used = snapshot.view.used;
   if (used.cpu != sum.cpu || used.gpu != sum.gpu)
     violation("P2 ii: ", id, " says it has granted ", used.to_text(), ", its workers hold ",
@@ -69,6 +74,7 @@ const node::ObjectSnapshot* Checker::find(NodeId node, ObjectId object) const {
 void Checker::check(const std::set<NodeId>& touched) {
   for (const NodeId id : touched) {
     if (id == kHeadNode) {
+      world_.groups.check();
       for (const auto& known : world_.head().snapshot().nodes)
         if (known.state == NodeState::kDead) dead_.insert(known.view.node);
       continue;
@@ -314,6 +320,10 @@ void Checker::check_rest() {
     for (const auto& actor : snapshot.actors) violation("at rest ", id, " has actor ", actor.actor);
     for (const auto& client : snapshot.clients)
       violation("at rest ", id, " has client ", client.client);
+    for (const auto& bundles : snapshot.bundles)
+      violation("G iii: at rest ", id, " has bundles of ", to_string(bundles.group));
+    for (const auto& [name, quantity] : snapshot.view.total.custom)
+      violation("G iii: at rest ", id, " offers ", name);
     if (snapshot.store_used_bytes != 0)
       violation("P2 v: at rest ", id, " has ", snapshot.store_used_bytes, " bytes in its store");
     if (snapshot.view.used.cpu != 0 || snapshot.view.lent.cpu != 0)

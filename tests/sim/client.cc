@@ -221,6 +221,12 @@ void Client::kill_by_name(const std::string& name, const std::string& name_space
   publish(GetActor{next_request_++, name, name_space});
 }
 
+void Client::ask(GroupRequest::What what, GroupInfo group) {
+  publish(GroupRequest{next_request_++, what, std::move(group)});
+}
+
+void Client::on(GroupReply&& message) { world_.groups.on_reply(message); }
+
 void Client::on(SessionError&& message) {
   std::string what;
   say(what, "client ", id_, " was refused: ", message.message);

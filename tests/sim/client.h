@@ -68,6 +68,9 @@ class Client {
   /// Runs a driver's script; false: it has ended.
   void start_driver(const ScriptSpec& spec);
   bool has_fibers() const { return !fibers_.empty(); }
+  /// Asks something about placement groups; whatever comes is what groups.h makes of it.
+  void ask(GroupRequest::What what, GroupInfo group);
+  GroupId mint_group() { return GroupId::of(TaskId::make(id_, next_seq_++)); }
   /// Ends a detached actor, as somebody who knows its name would.
   void kill_by_name(const std::string& name, const std::string& name_space);
 
@@ -125,6 +128,7 @@ class Client {
   void on(ArenaGranted&& message);
   void on(ArenaRefused&& message);
   void on(SessionError&& message);
+  void on(GroupReply&& message);
   bool read_value(ObjectId object, const Value& value, Fiber& fiber);
   bool take_run_argument(Fiber& fiber, const Value& value, const Argument& argument);
   bool check_value(ObjectId object, const Value& value, uint64_t& token);

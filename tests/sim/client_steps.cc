@@ -131,7 +131,9 @@ std::vector<Arg> Client::make_args(Fiber& fiber, const Step& step,
 }
 
 void Client::submit(Fiber& fiber, const Step& step) {
-  const uint32_t call = template_of(call_of(step, CallTemplate::Kind::kTask));
+  CallTemplate asked = call_of(step, CallTemplate::Kind::kTask);
+  const bool is_in_bundle = world_.groups.place(*this, asked);
+  const uint32_t call = template_of(asked);
   Oracle::Task task;
   std::vector<Arg> args = make_args(fiber, step, task.arguments);
   const TaskId id = TaskId::make(id_, next_seq_++);
@@ -139,7 +141,7 @@ void Client::submit(Fiber& fiber, const Step& step) {
   task.parent = fiber.run.task;
   task.caller = id_;
   task.retries = step.retries;
-  task.demand = world_.demand(step.demand);
+  if (!is_in_bundle) task.demand = world_.demand(step.demand);
   world_.oracle.add_task(id, std::move(task));
   world_.trace.line(world_.now, "client ", id_, " submits ", id);
   publish(Submit{id, call, std::move(args)});

@@ -116,6 +116,14 @@ void put(std::string& out, const ArenaGranted& m) {
   say(out, "ArenaGranted ", m.arena.offset, "+", m.arena.length);
 }
 void put(std::string& out, const ArenaRefused& m) { say(out, "ArenaRefused ", m.used_bytes); }
+void put(std::string& out, const GroupRequest& m) {
+  say(out, "GroupRequest ", m.request, " what ", static_cast<int>(m.what), " ",
+      to_string(m.group.group));
+}
+void put(std::string& out, const GroupReply& m) {
+  say(out, "GroupReply ", m.request, " of ", m.groups.size());
+  put_error(out, m.error);
+}
 void put(std::string& out, const SessionError& m) { say(out, "SessionError ", m.message); }
 
 // ---- peers --------------------------------------------------------------------------------------
@@ -292,6 +300,28 @@ void put(std::string& out, const AnnounceAck& m) {
 void put(std::string& out, const OperationReply& m) {
   say(out, "OperationReply ", m.operation.client, ".", m.operation.seq, " job ", m.job.value);
   put_error(out, m.error);
+}
+void put(std::string& out, const GroupAsked& m) { put(out, m.request); }
+void put(std::string& out, const SubscribeGroup& m) {
+  say(out, "SubscribeGroup ", to_string(m.group));
+}
+/// Which round of which group.
+template <class Message>
+void put_round(std::string& out, const char* name, const Message& m) {
+  say(out, name, " ", to_string(m.group), " round ", m.round);
+}
+void put(std::string& out, const BundlesReserved& m) { put_round(out, "BundlesReserved", m); }
+void put(std::string& out, const BundlesRefused& m) { put_round(out, "BundlesRefused", m); }
+void put(std::string& out, const BundlesCommitted& m) { put_round(out, "BundlesCommitted", m); }
+void put(std::string& out, const ReserveBundles& m) {
+  put_round(out, "ReserveBundles", m);
+  for (const auto& bundle : m.bundles) say(out, " ", bundle.index, ":", bundle.demand.to_text());
+}
+void put(std::string& out, const CommitBundles& m) { put_round(out, "CommitBundles", m); }
+void put(std::string& out, const ReturnBundles& m) { put_round(out, "ReturnBundles", m); }
+void put(std::string& out, const GroupChanged& m) {
+  say(out, "GroupChanged ", to_string(m.info.group), " state ", static_cast<int>(m.info.state));
+  for (const Bundle& bundle : m.info.bundles) say(out, " ", bundle.node);
 }
 void put(std::string& out, const JobEnded& m) { say(out, "JobEnded ", m.job.value); }
 

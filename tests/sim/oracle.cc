@@ -187,7 +187,8 @@ std::string Oracle::judge_error(ObjectId object, const ErrorInfo& error) const {
   const OutcomeRef outcome = outcome_of(object);
   const bool throws = outcome != nullptr && outcome->kind == Outcome::Kind::kError;
   if (throws && error.remote_type == kScripted) return {};
-  const bool deaths = excuses.worker_deaths || excuses.node_deaths || excuses.suspects;
+  const bool deaths =
+      excuses.worker_deaths || excuses.node_deaths || excuses.suspects || excuses.groups;
   bool is_excused = false;
   switch (error.code) {
     case ErrorCode::kTaskThrew:
@@ -197,7 +198,10 @@ std::string Oracle::judge_error(ObjectId object, const ErrorInfo& error) const {
       is_excused = was_cancelled(object.task()) || excuses.job_ends || deaths ||
                    excuses.head_restarts || excuses.cancels;
       break;
-    case ErrorCode::kWorkerDied: is_excused = excuses.worker_deaths || excuses.cancels; break;
+    case ErrorCode::kWorkerDied:
+      is_excused = excuses.worker_deaths || excuses.cancels || excuses.groups;
+      break;
+    case ErrorCode::kInfeasible: is_excused = excuses.groups || excuses.head_restarts; break;
     case ErrorCode::kNodeDied: is_excused = excuses.node_deaths; break;
     case ErrorCode::kActorDied:
       is_excused = throws || excuses.kills || deaths || excuses.job_ends || excuses.cancels ||

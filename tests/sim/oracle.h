@@ -56,9 +56,10 @@ struct Excuses {
   bool full_store = false;
   bool start_failures = false;
   bool head_restarts = false;
+  bool groups = false;  // one was removed, with what ran in it
   bool any() const {
     return cancels || worker_deaths || node_deaths || suspects || kills || client_deaths ||
-           full_store || start_failures || head_restarts;
+           full_store || start_failures || head_restarts || groups;
   }
 };
 

@@ -35,6 +35,7 @@ enum Feature : uint32_t {
   kForce = 4096,     // forced cancels
   kMethod = 8192,    // of one script: an actor's method, which waits for nothing
   kNames = 16384,    // drivers name actors, and find them
+  kGroups = 65536,   // drivers make placement groups, and run tasks in them
   kRoot = 32768,     // of one script: the root of a job, which begins things as a driver does
 };
 

@@ -27,6 +27,8 @@ constexpr Workload kWorkloads[] = {
     {"killed_actors", kActors | kKills},
     {"restarted_actors", kActors | kRestarts},
     {"named_actors", kActors | kNames},
+    {"placement_groups", kTasks | kGroups},
+    {"nested_in_groups", kTasks | kNesting | kGroups},
     {"pulls", kTasks | kPuts | kStored | kReferences | kNesting},
 };
 

@@ -333,6 +333,7 @@ void World::start_driver() {
   spec.depth = static_cast<uint16_t>(1 + random.below(3));
   Client& driver = add_driver(*live[random.below(live.size())]);
   driver.start_driver(spec);
+  if ((features & kGroups) != 0) groups.schedule(driver);
 }
 
 void World::start_jobs() {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "tests/sim/breaks.h"
+#include "tests/sim/groups.h"
 #include "tests/sim/head.h"
 #include "tests/sim/jobs.h"
 #include "tests/sim/judge.h"
@@ -102,6 +103,7 @@ class World {
   Oracle oracle;
   Judge judge{*this};
   Jobs jobs{*this};
+  Groups groups{*this};
   void violation(const std::string& what);
   const std::vector<std::string>& violations() const { return violations_; }
   void count(const char* fault) { ++counts_[fault]; }

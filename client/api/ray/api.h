@@ -25,6 +25,8 @@
 #include "ray/exception.h"
 #include "ray/logging.h"
 #include "ray/object_ref.h"
+#include "ray/placement_group.h"
+#include "ray/runtime_context.h"
 #include "ray/view.h"
 
 namespace ray {

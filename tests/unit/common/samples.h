@@ -36,6 +36,15 @@ inline constexpr JobState kLastOf<JobState> = JobState::kCancelled;
 template <>
 inline constexpr Placement::Strategy kLastOf<Placement::Strategy> = Placement::Strategy::kBundle;
 template <>
+inline constexpr GroupStrategy kLastOf<GroupStrategy> = GroupStrategy::kStrictSpread;
+template <>
+inline constexpr GroupState kLastOf<GroupState> = GroupState::kRescheduling;
+template <>
+inline constexpr GroupRequest::What kLastOf<GroupRequest::What> = GroupRequest::What::kAwait;
+template <>
+inline constexpr Announce::Bundles::Phase kLastOf<Announce::Bundles::Phase> =
+    Announce::Bundles::Phase::kCommitted;
+template <>
 inline constexpr LabelTerm::Holds kLastOf<LabelTerm::Holds> = LabelTerm::Holds::kExists;
 template <>
 inline constexpr CallTemplate::Kind kLastOf<CallTemplate::Kind> = CallTemplate::Kind::kJobRoot;

@@ -82,6 +82,8 @@ void Cluster::perform(Node& node, NodeAction&& action) {
       arenas_[answer->client] = arena->arena;
     if (auto* found = std::get_if<ActorFound>(&answer->message))
       found_[answer->client].push_back(*found);
+    if (auto* reply = std::get_if<GroupReply>(&answer->message))
+      group_replies[answer->client].push_back(std::move(*reply));
     if (auto* refused = std::get_if<SessionError>(&answer->message))
       refused_[answer->client] = refused->message;
   } else if (auto* pull = std::get_if<PullObject>(&action)) {

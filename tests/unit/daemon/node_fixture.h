@@ -104,6 +104,7 @@ class Cluster {
   /// granted − lent ≤ total on every node, unless a lender has resumed.
   void check_resources() const;
   bool allows_overcommit = false;
+  std::map<ClientId, std::vector<GroupReply>> group_replies;
   std::vector<NodeAction> last_actions;  // of the last input
 
  protected:

@@ -183,11 +183,11 @@ TEST_CASE("lent CPUs are free for a while, but not for those who keep them") {
   Ledger ledger{cpus(2)};
   ledger.grant(cpus(2));
   CHECK_FALSE(ledger.fits(cpus(1)));
-  ledger.lend(kUnit);
+  ledger.lend(cpus(1));
   CHECK(ledger.fits(cpus(1)));
   CHECK_FALSE(ledger.fits_unlent(cpus(1)));
   ledger.grant(cpus(1));
-  ledger.take_back(kUnit);  // the lender resumes at once: more is in use than there is
+  ledger.take_back(cpus(1));  // the lender resumes at once: more is in use than there is
   CHECK(ledger.free().cpu == -kUnit);
   CHECK_FALSE(ledger.fits(cpus(1)));
   CHECK(ledger.fits(ResourceSet{}));

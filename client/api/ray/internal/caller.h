@@ -17,6 +17,13 @@ namespace ray {
 template <class T>
 class ActorHandle;
 
+/// On the node of this id (RuntimeContext::NodeId); soft: elsewhere too when it is gone or can
+/// never have it.
+struct NodeAffinitySchedulingStrategy {
+  std::string node_id;
+  bool soft = false;
+};
+
 namespace internal {
 
 /// The options that all three have. `Self` is the caller, for chaining.
@@ -57,6 +64,55 @@ class OptionSetter {
   std::optional<CallTemplate> custom_;
 };
 
+/// The options of what is placed: tasks and creations of actors.
+template <class Self>
+class PlacedOptionSetter : public OptionSetter<Self> {
+ public:
+  using Strategy = CallPlacement::Strategy;
+
+  /// In a bundle of the group; −1: in any.
+  Self& SetPlacementGroup(const PlacementGroup& group, int bundle_index) {
+    if (group.Empty()) throw_error(ErrorCode::kInvalidArgument, "no placement group");
+    if (bundle_index < -1 || bundle_index >= static_cast<int>(group.GetBundles().size()))
+      throw_error(ErrorCode::kInvalidArgument, "bundle " + std::to_string(bundle_index) +
+                                                   " of a placement group of " +
+                                                   std::to_string(group.GetBundles().size()));
+    placement().strategy = Strategy::kBundle;
+    placement().group = group.GetID();
+    placement().bundle = bundle_index;
+    return this->self();
+  }
+  /// "SPREAD": the nodes with room in turn; "DEFAULT": this node first.
+  Self& SetSchedulingStrategy(const char* strategy) {
+    const std::string name = strategy;
+    if (name != "SPREAD" && name != "DEFAULT")
+      throw_error(ErrorCode::kInvalidArgument,
+                  "'" + name + "' is no scheduling strategy; there are SPREAD and DEFAULT");
+    placement().strategy = name == "SPREAD" ? Strategy::kSpread : Strategy::kDefault;
+    return this->self();
+  }
+  Self& SetSchedulingStrategy(const NodeAffinitySchedulingStrategy& affinity) {
+    placement().strategy = Strategy::kNode;
+    placement().node = affinity.node_id;
+    placement().affinity = static_cast<CallPlacement::Affinity>(affinity.soft);
+    return this->self();
+  }
+  /// Only on nodes whose labels match all of `required`, such as "zone=a", "zone!=a",
+  /// "zone in (a, b)", "zone !in (a, b)", "zone"; first where they match all of `preferred`.
+  Self& SetLabelSelector(std::vector<std::string> required,
+                         std::vector<std::string> preferred = {}) {
+    placement().required = std::move(required);
+    placement().preferred = std::move(preferred);
+    return this->self();
+  }
+
+ protected:
+  using OptionSetter<Self>::OptionSetter;
+
+ private:
+  CallPlacement& placement() { return this->custom().options.placement; }
+};
+
 template <class F>
 using ResultOf = std::remove_cvref_t<typename FunctionType<F>::Result>;
 template <class F>
@@ -64,9 +120,10 @@ using ParametersOf = std::type_identity<typename FunctionType<F>::Parameters>;
 
 /// A function about to be called as a task. `F`: its pointer's or lambda's type.
 template <class F>
-class TaskCaller : public OptionSetter<TaskCaller<F>> {
+class TaskCaller : public PlacedOptionSetter<TaskCaller<F>> {
  public:
-  explicit TaskCaller(FunctionEntry& entry) : OptionSetter<TaskCaller<F>>(CallKind::kTask, entry) {}
+  explicit TaskCaller(FunctionEntry& entry)
+      : PlacedOptionSetter<TaskCaller<F>>(CallKind::kTask, entry) {}
 
   /// How often the task is run again if its worker or node dies (−1: for ever; default 3).
   TaskCaller& SetMaxRetries(int max_retries) {
@@ -96,8 +153,8 @@ class TaskCaller : public OptionSetter<TaskCaller<F>> {
 
 /// A factory about to make an actor.
 template <class F>
-class ActorCreator : public OptionSetter<ActorCreator<F>> {
-  using Base = OptionSetter<ActorCreator<F>>;
+class ActorCreator : public PlacedOptionSetter<ActorCreator<F>> {
+  using Base = PlacedOptionSetter<ActorCreator<F>>;
 
  public:
   explicit ActorCreator(FunctionEntry& entry) : Base(CallKind::kActorCreation, entry) {}

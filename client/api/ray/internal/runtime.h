@@ -18,11 +18,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ray/config.h"
 #include "ray/exception.h"
 #include "ray/internal/ids.h"
 #include "ray/internal/value_tag.h"
+#include "ray/placement_group.h"
+#include "ray/runtime_context.h"
 
 namespace ray::internal {
 
@@ -58,11 +61,26 @@ enum class Force : bool { kNo, kYes };
 enum class Recursive : bool { kNo, kYes };
 enum class NoRestart : bool { kNo, kYes };
 
+/// Where it may run. Label selectors as text: "zone=a", "zone in (a, b)", "zone".
+struct CallPlacement {
+  enum class Strategy : uint8_t { kDefault, kSpread, kNode, kBundle };
+  enum class Affinity : bool { kHard, kSoft };
+  Strategy strategy = Strategy::kDefault;
+  Affinity affinity = Affinity::kHard;
+  std::string node;   // kNode
+  std::string group;  // kBundle
+  int32_t bundle = -1;
+  std::vector<std::string> required;
+  std::vector<std::string> preferred;
+  auto operator<=>(const CallPlacement&) const = default;
+};
+
 struct CallOptions {
   std::string name;                         // empty: the function's
   std::map<std::string, double> resources;  // empty: the default demand of the kind
   int32_t max_retries = 3;  // −1: for ever. Actor calls: the actor's setting rules
   RetryExceptions retry_exceptions = RetryExceptions::kNo;
+  CallPlacement placement;  // of tasks and creations
   auto operator<=>(const CallOptions&) const = default;
 };
 
@@ -96,6 +114,14 @@ struct CallSpec {
 
 enum class Waited : bool { kTimeout, kReady };
 
+/// A placement group as it is now.
+struct GroupInfo {
+  std::string id;
+  PlacementGroupCreationOptions options;
+  PlacementGroupState state = PlacementGroupState::PENDING;
+};
+enum class GroupKey : uint8_t { kId, kName, kAll };
+
 class Runtime {
  public:
   virtual ~Runtime() = default;
@@ -127,7 +153,16 @@ class Runtime {
   virtual std::optional<ActorId> get_actor(std::string_view name,
                                            std::optional<std::string_view> ray_namespace) = 0;
 
+  // ---- placement groups; a runtime without them throws
+  virtual GroupInfo create_group(const PlacementGroupCreationOptions& options);
+  virtual void remove_group(const std::string& id);
+  /// kId: one or none; kName: of the job's namespace, not removed; kAll: all, oldest first.
+  virtual std::vector<GroupInfo> find_groups(GroupKey key, const std::string& what);
+  /// kReady: created; kTimeout: not in time, or removed.
+  virtual Waited await_group(const std::string& id, int64_t timeout_ms);
+
   // ---- the call that this thread runs
+  virtual RuntimeContext context() const;
   virtual bool is_cancelled() const = 0;
   /// Notes that the running actor ends with this call; the API then unwinds. Elsewhere: throws.
   virtual void exit_actor() = 0;
