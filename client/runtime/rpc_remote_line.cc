@@ -162,9 +162,10 @@ class RpcRemoteLine final : public RemoteLine {
     static_cast<void>(!write(doorbell_.get(), &one, sizeof one));
   }
   void unring() {
-    rung_ = false;
+    // In this order: who rings in between is looked after anyway, and the next ring is not lost.
     uint64_t count = 0;
     static_cast<void>(!read(doorbell_.get(), &count, sizeof count));
+    rung_ = false;
   }
 
   Status carry(const TransferRef& transfer) {
