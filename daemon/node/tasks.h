@@ -147,7 +147,9 @@ class Tasks {
   void leave_queue(TaskId id, const Task& task);
   void place_queued(NodeContext& context);
   void move_backlog(NodeContext& context);
-  scheduling::ClusterSnapshot cluster() const;
+  const scheduling::ClusterSnapshot& cluster() const;
+  scheduling::Plan plan_elsewhere(NodeContext& context, const scheduling::Request& request,
+                                  uint32_t count) const;
   void assign(NodeContext& context, TaskId id, Task& task, NodeId node);
   void assign_remote(NodeContext& context, TaskId id, Task& task);
   void unassign(TaskId id, Task& task);

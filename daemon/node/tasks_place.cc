@@ -15,7 +15,7 @@ namespace rayd::node {
 Tasks::Tasks(Parts& parts)
     : parts_(parts), cluster_(parts.options.node, view_of(parts.options).labels) {}
 
-scheduling::ClusterSnapshot Tasks::cluster() const {
+const scheduling::ClusterSnapshot& Tasks::cluster() const {
   const scheduling::Ledger& ledger = parts_.workers.ledger();
   return cluster_.snapshot(ledger.total(), parts_.assignments.room());
 }
@@ -73,7 +73,7 @@ void Tasks::place_as_asked(NodeContext& context, TaskId id, Task& task) {
   const bool is_spread = placement.strategy == Placement::Strategy::kSpread;
   const scheduling::Request request{task.call->demand, placement};
   const ShapeId shape = parts_.workers.shapes().shape_of(task.call);
-  const scheduling::ClusterSnapshot cluster = this->cluster();
+  const scheduling::ClusterSnapshot& cluster = this->cluster();
   if (!full_for_.contains(shape)) {
     const scheduling::Plan plan = scheduling::plan(cluster, request, 1, context.random);
     if (!plan.steps.empty()) {
@@ -203,12 +203,22 @@ void Tasks::move_backlog(NodeContext& context) {
     const ResourceSet& demand = parts_.workers.shapes().shape(shape).demand;
     const uint32_t waiting = parts_.assignments.starved(shape);
     if (waiting == 0) continue;
-    scheduling::ClusterSnapshot others = cluster();
-    std::erase_if(others.nodes, [&](const auto& node) { return is_own_node(node.node); });
     const scheduling::Request request{demand, parts_.workers.shapes().shape(shape).placement};
-    const scheduling::Plan plan = scheduling::plan(others, request, waiting, context.random);
+    const scheduling::Plan plan = plan_elsewhere(context, request, waiting);
     parts_.assignments.give_back(context, shape, waiting - plan.left);
   }
+}
+
+// The common case copies nothing: a node without room is as good as none.
+scheduling::Plan Tasks::plan_elsewhere(NodeContext& context, const scheduling::Request& request,
+                                       uint32_t count) const {
+  if (request.placement.is_anywhere() && !request.demand.is_zero()) {
+    const ResourceSet& total = parts_.workers.ledger().total();
+    return scheduling::plan(cluster_.snapshot(total, {}), request, count, context.random);
+  }
+  scheduling::ClusterSnapshot others = cluster();
+  std::erase_if(others.nodes, [&](const auto& node) { return is_own_node(node.node); });
+  return scheduling::plan(others, request, count, context.random);
 }
 
 // ---- other nodes' states ------------------------------------------------------------------------

@@ -14,8 +14,7 @@ namespace rayd::scheduling {
 
 class ClusterView {
  public:
-  explicit ClusterView(NodeId self, Labels own_labels = {})
-      : self_(self), own_labels_(std::make_shared<const Labels>(std::move(own_labels))) {}
+  explicit ClusterView(NodeId self, Labels own_labels = {});
 
   /// A view that is not newer than the one known is ignored.
   void on_view(const NodeView& view);
@@ -34,8 +33,11 @@ class ClusterView {
   bool is_alone() const { return others_ == 0; }
   NodeState state_of(NodeId node) const;
 
-  /// For policies. This node's own numbers are exact, so the caller gives them.
-  ClusterSnapshot snapshot(const ResourceSet& own_total, const ResourceSet& own_available) const;
+  /// For policies; valid until the next call of anything here. This node's own numbers are exact,
+  /// so the caller gives them. What it shows changes with each of the others, so that a placement
+  /// among a thousand nodes copies none.
+  const ClusterSnapshot& snapshot(const ResourceSet& own_total,
+                                  const ResourceSet& own_available) const;
 
  private:
   struct Node {
@@ -49,10 +51,14 @@ class ClusterView {
     uint64_t spread_turn = 0;
   };
 
+  static NodeLoad load_of(NodeId id, const Node& node);
+  std::vector<NodeLoad>::iterator place_of(NodeId id) const;
+  /// Shows the node as it is now.
+  void show(NodeId id, const Node& node);
+
   NodeId self_;
-  std::shared_ptr<const Labels> own_labels_;
-  uint64_t own_spread_turn_ = 0;
   uint64_t last_spread_turn_ = 0;
+  mutable ClusterSnapshot shown_;
   std::map<NodeId, Node> nodes_;
   size_t others_ = 0;  // nodes other than this one, not dead
 };

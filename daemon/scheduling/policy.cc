@@ -37,6 +37,15 @@ std::string text_of(const std::string& name, Quantity quantity) {
 }
 
 /// The share of the scarcest resource in use, in 1/10000.
+int64_t load_of(const NodeLoad& node);
+
+/// The same when `demand` has been taken so many times.
+int64_t load_of(const NodeLoad& node, const ResourceSet& demand, uint32_t taken) {
+  NodeLoad less = node;
+  for (; taken > 0; --taken) less.available.subtract(demand);
+  return load_of(less);
+}
+
 int64_t load_of(const NodeLoad& node) {
   int64_t load = 0;
   const auto consider = [&](Quantity total, Quantity available) {
@@ -85,8 +94,10 @@ Plan plan_hybrid(const ClusterSnapshot& cluster, const ResourceSet& demand, uint
   Plan plan;
   plan.left = count;
   struct Candidate {
-    NodeLoad load;
+    const NodeLoad* node = nullptr;
+    int64_t load = 0;
     uint32_t room = 0;
+    uint32_t taken = 0;
   };
   std::vector<Candidate> others;
   for (const NodeLoad& node : cluster.nodes) {
@@ -97,20 +108,24 @@ Plan plan_hybrid(const ClusterSnapshot& cluster, const ResourceSet& demand, uint
       add_step(plan, node.node, room);
       plan.left -= room;
     } else {
-      others.push_back({node, room});
+      others.push_back({&node, load_of(node), room});
     }
   }
   while (plan.left > 0 && !others.empty()) {
-    std::stable_sort(others.begin(), others.end(), [](const Candidate& a, const Candidate& b) {
-      return load_of(a.load) < load_of(b.load);
-    });
     const uint64_t top = std::max<uint64_t>(1, others.size() / 5);
     const size_t drawn = top == 1 ? 0 : random.below(top);
-    Candidate& chosen = others[drawn];
-    add_step(plan, chosen.load.node, 1);
+    const auto chosen = others.begin() + static_cast<ptrdiff_t>(drawn);
+    std::nth_element(others.begin(), chosen, others.end(),
+                     [](const Candidate& a, const Candidate& b) {
+                       return a.load != b.load ? a.load < b.load : a.node->node < b.node->node;
+                     });
+    add_step(plan, chosen->node->node, 1);
     --plan.left;
-    chosen.load.available.subtract(demand);
-    if (--chosen.room == 0) others.erase(others.begin() + static_cast<ptrdiff_t>(drawn));
+    if (--chosen->room == 0) {
+      others.erase(chosen);
+    } else if (plan.left > 0) {
+      chosen->load = load_of(*chosen->node, demand, ++chosen->taken);
+    }
   }
   return plan;
 }
