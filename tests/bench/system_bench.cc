@@ -5,22 +5,16 @@
 //
 // Results are fetched and checked; references are counted and freed; retry records are kept;
 // workers are processes of their own. A figure is the median of some rounds. cpu_s is of this
-// process alone.
+// process alone, unless BENCH_PIDS names the daemon too.
 #include <ray/api.h>
-#include <sys/resource.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <functional>
-#include <string>
-#include <thread>
-#include <vector>
+#include <memory>
+
+#include "tests/bench/figures.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using namespace rayd::bench;
 
 int Identity(int x) { return x; }
 
@@ -32,67 +26,6 @@ class Cell {
  private:
   int sum_ = 0;
 };
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "system_bench: wrong result: %s\n", what);
-  std::exit(1);
-}
-
-struct Figure {
-  double per_s = 0;
-  double p50_us = 0;
-  double p99_us = 0;
-  double p999_us = 0;
-  double cpu_s = 0;
-};
-
-enum class Gap { kNone, kMillisecond };
-
-/// One call after the other, each timed.
-Figure one_by_one(int count, Gap gap, const std::function<void(int)>& call) {
-  std::vector<double> times;
-  const double cpu = cpu_seconds();
-  for (int i = 0; i < count; ++i) {
-    if (gap == Gap::kMillisecond) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    const auto begin = Clock::now();
-    call(i);
-    times.push_back(seconds_since(begin) * 1e6);
-  }
-  double total = 0;
-  for (const double t : times) total += t;
-  std::sort(times.begin(), times.end());
-  const auto at = [&](double q) {
-    return times[static_cast<size_t>(q * static_cast<double>(times.size() - 1))];
-  };
-  return {count / total * 1e6, at(0.5), at(0.99), at(0.999), cpu_seconds() - cpu};
-}
-
-/// Rounds of `count` calls and one wait; the rate is the median round's.
-Figure in_rounds(int rounds, int count, const std::function<void()>& round) {
-  std::vector<double> rates;
-  const double cpu = cpu_seconds();
-  for (int i = 0; i < rounds; ++i) {
-    const auto begin = Clock::now();
-    round();
-    rates.push_back(count / seconds_since(begin));
-  }
-  std::sort(rates.begin(), rates.end());
-  return {rates[rates.size() / 2], 0, 0, 0, cpu_seconds() - cpu};
-}
 
 struct Case {
   const char* name;
@@ -175,15 +108,13 @@ RAY_REMOTE(Identity);
 RAY_REMOTE(Cell::Make, &Cell::Add);
 
 int main(int argc, char** argv) {
-  const char* format = "%-44s %-7s %12.0f/s %9.1f %9.1f %9.1f us %7.2f s\n";
+  const char* format = kForPeople;
   int scale = 5;
   std::vector<std::string> wanted;
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word == "--json") {
-      format =
-          "{\"case\":\"%s\",\"mode\":\"%s\",\"per_s\":%.1f,\"p50_us\":%.2f,\"p99_us\":%.2f,"
-          "\"p999_us\":%.2f,\"cpu_s\":%.3f}\n";
+      format = kJson;
     } else if (word == "--quick") {
       scale = 1;
     } else {

@@ -117,6 +117,8 @@ def rss_bytes(pid):
 class Cluster:
     """A head of one machine in `folder`; a second one may be started there later."""
 
+    enter = ()  # put before the daemon's command
+
     def __init__(self, *options, folder=None):
         self.options = list(options)
         self.own_folder = folder is None
@@ -182,7 +184,8 @@ class Cluster:
 
     def start(self):
         reading, writing = os.pipe()
-        words = [os.environ['RAYD'], *self.role(), '--ready-fd', str(writing), *self.options]
+        words = [*self.enter, os.environ['RAYD'], *self.role(), '--ready-fd', str(writing),
+                 *self.options]
         environment = {**self.environment(), **self.secrets()}
         try:
             with open(os.path.join(self.folder, 'daemon.out'), 'ab') as output:
