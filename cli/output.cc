@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
-#include <ctime>
 
 #include "cli/exit_status.h"
 #include "cli/table.h"
@@ -139,16 +138,6 @@ std::string format_outcome(const Outcome& outcome, const OutputOptions& options)
     case Format::kPlain: break;
   }
   return bare(outcome.result);
-}
-
-std::string iso_time(int64_t unix_ms) {
-  const time_t seconds = static_cast<time_t>(unix_ms / 1000);
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[64];
-  const size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text + size, sizeof text - size, ".%03dZ", static_cast<int>(unix_ms % 1000));
-  return text;
 }
 
 std::string format_error(std::string_view text) {

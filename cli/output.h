@@ -31,9 +31,6 @@ std::string format_rows(const std::vector<Row>& rows, const std::vector<std::str
 /// The bare value, or the whole outcome as JSON; a table has a line for each member of an object.
 std::string format_outcome(const Outcome& outcome, const OutputOptions& options);
 
-/// "2026-11-24T12:16:29.250Z"
-std::string iso_time(int64_t unix_ms);
-
 /// "rayctl: TEXT", each line marked.
 std::string format_error(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include "cli/shell.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "common/base/iso_time.h"
 
 namespace rayd::cli {
 namespace {

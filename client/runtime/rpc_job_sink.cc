@@ -9,6 +9,7 @@
 
 #include "common/net/rpc_client.h"
 #include "common/schema/control.capnp.h"
+#include "common/wire/job_parameters.h"
 #include "ray/exception.h"
 
 namespace rayd::client {
@@ -107,15 +108,13 @@ class RpcJob final : public JobSink {
     auto answer = client_.wait(sink_.parametersRequest().send(), kHeadPatience);
     if (!answer) check(answer.error());
     ray::Arguments arguments;
-    for (const auto entry : answer->getParameters()) {
-      const std::string name = entry.getName().cStr();
-      const std::string value = entry.getValue().cStr();
-      arguments.values[name] = value;
-      if (!entry.getInput().isContent()) continue;
-      const auto content = entry.getInput().getContent();
-      ray::Input& input = arguments.inputs[name];
-      input.name = value.starts_with('@') ? value.substr(1) : value;
-      input.content.assign(reinterpret_cast<const char*>(content.begin()), content.size());
+    for (JobParameter& parameter : wire::read_parameters(answer->getParameters())) {
+      if (parameter.content) {
+        ray::Input& input = arguments.inputs[parameter.name];
+        input.name = parameter.value.starts_with('@') ? parameter.value.substr(1) : parameter.value;
+        input.content = std::move(*parameter.content);
+      }
+      arguments.values[parameter.name] = std::move(parameter.value);
     }
     return arguments;
   }

@@ -63,13 +63,13 @@ class Opener {
                                          std::move(*store));
   }
 
-  shm::UniqueFd receive(schema::Descriptor::Client descriptor) {
+  UniqueFd receive(schema::Descriptor::Client descriptor) {
     auto fd = client_->receive_fd(descriptor, kPatience);
     if (!fd) {
       failure_ = fd.error();
       return {};
     }
-    return shm::UniqueFd{fd->release()};
+    return UniqueFd{fd->release()};
   }
 
   const OpenRequest& request_;

@@ -12,7 +12,7 @@ shm::Extent range_of(const Extent& extent) { return {extent.offset, extent.lengt
 
 }  // namespace
 
-Result<StoreView> StoreView::open(shm::UniqueFd writable, shm::UniqueFd readable) {
+Result<StoreView> StoreView::open(UniqueFd writable, UniqueFd readable) {
   auto size = shm::memory_file_size(readable.get());
   if (!size) return size.error();
   auto everything = shm::map_read_only(readable.get(), *size);

@@ -26,7 +26,7 @@ inline constexpr uint64_t kFirstArenaBytes = 256 * 1024;
 class StoreView {
  public:
   /// `writable` may be invalid (a client of another uid): then nothing can be written.
-  static Result<StoreView> open(shm::UniqueFd writable, shm::UniqueFd readable);
+  static Result<StoreView> open(UniqueFd writable, UniqueFd readable);
 
   /// A piece for an object of `bytes` (header included) in the current arena; none: ask for a grant
   /// of arena_request(bytes) and call `granted`.
@@ -46,12 +46,12 @@ class StoreView {
   Result<ByteSpan> payload(const Extent& extent) const;
 
  private:
-  StoreView(shm::UniqueFd writable, shm::Mapping everything)
+  StoreView(UniqueFd writable, shm::Mapping everything)
       : writable_fd_(std::move(writable)), everything_(std::move(everything)) {}
 
   Result<uint8_t*> map(const Extent& extent);
 
-  shm::UniqueFd writable_fd_;
+  UniqueFd writable_fd_;
   shm::Mapping everything_;
   struct Mapped {
     uint64_t length = 0;

@@ -22,7 +22,7 @@ int worker_main(const WorkerFds& given) {
     return fail("got " + std::to_string(given.channel.size()) + " descriptors");
   }
   for (const std::string& clash : registration_errors()) return fail(clash);
-  const auto take = [&](shm::WorkerFd which) { return shm::UniqueFd{given.channel[which]}; };
+  const auto take = [&](shm::WorkerFd which) { return UniqueFd{given.channel[which]}; };
   shm::ChannelFds fds;
   fds.client_memory = take(shm::kFdClientMemory);
   fds.daemon_memory = take(shm::kFdDaemonMemory);

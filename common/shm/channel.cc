@@ -116,7 +116,7 @@ ChannelHost::ChannelHost(Memories memories, const ChannelLayout& layout, Bells b
 }
 
 ChannelFds ChannelHost::take_peer_fds() {
-  RAY_CHECK(peer_fds_.client_memory.valid());
+  RAY_CHECK(static_cast<bool>(peer_fds_.client_memory));
   return std::exchange(peer_fds_, {});
 }
 
@@ -167,7 +167,7 @@ Result<ChannelPeer> ChannelPeer::open(ChannelFds fds) {
     if (!also_same) return also_same.error();
     memories.claims = std::move(claims->mapping);
   }
-  if (!fds.daemon_rope.valid() || !fds.client_bell.valid()) {
+  if (!fds.daemon_rope || !fds.client_bell) {
     return Error{ErrorCode::kCorrupt, "channel: a bell is missing"};
   }
   ChannelPeer peer{std::move(memories), layout, fds};

@@ -53,9 +53,9 @@ WaitEnd Doorbell::sleep(int other_fd, Time deadline) const {
 Result<DaemonBell> make_daemon_bell() {
   DaemonBell bell;
   bell.doorbell = UniqueFd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!bell.doorbell.valid()) return system_error("cannot make an eventfd");
+  if (!bell.doorbell) return system_error("cannot make an eventfd");
   bell.rope = UniqueFd{::fcntl(bell.doorbell.get(), F_DUPFD_CLOEXEC, 0)};
-  if (!bell.rope.valid()) return system_error("cannot duplicate an eventfd");
+  if (!bell.rope) return system_error("cannot duplicate an eventfd");
   return bell;
 }
 
@@ -66,7 +66,7 @@ Result<ClientBell> make_client_bell() {
   bell.doorbell = UniqueFd{ends[0]};
   bell.rope = UniqueFd{ends[1]};
   bell.kept_doorbell = UniqueFd{::fcntl(ends[0], F_DUPFD_CLOEXEC, 0)};
-  if (!bell.kept_doorbell.valid()) return system_error("cannot duplicate a pipe");
+  if (!bell.kept_doorbell) return system_error("cannot duplicate a pipe");
   return bell;
 }
 

@@ -13,7 +13,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/result.h"
-#include "common/shm/fd.h"
+#include "common/base/unique_fd.h"
 
 namespace rayd::shm {
 

@@ -28,10 +28,10 @@ struct MappableFd {
 
 Result<UniqueFd> create_memory_file(const std::string& name, uint64_t size) {
   UniqueFd fd{::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING | kNoExecutable)};
-  if (!fd.valid() && errno == EINVAL) {
+  if (!fd && errno == EINVAL) {
     fd = UniqueFd{::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING)};
   }
-  if (!fd.valid()) return system_error("cannot create the memory file " + name);
+  if (!fd) return system_error("cannot create the memory file " + name);
   if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
     return system_error("cannot give the memory file " + name + " " + std::to_string(size) +
                         " bytes");
@@ -46,7 +46,7 @@ Result<UniqueFd> create_memory_file(const std::string& name, uint64_t size) {
 Result<UniqueFd> reopen_read_only(int fd) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd);
   UniqueFd copy{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!copy.valid()) return system_error("cannot open " + path + " read-only");
+  if (!copy) return system_error("cannot open " + path + " read-only");
   return copy;
 }
 

@@ -11,8 +11,8 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/base/unique_fd.h"
 #include "common/shm/extent.h"
-#include "common/shm/fd.h"
 
 namespace boost::interprocess {
 class mapped_region;

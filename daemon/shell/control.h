@@ -45,8 +45,8 @@ struct OpenedRings {
   std::string name_space;
   ImageHash image;
   shm::ChannelFds channel;
-  shm::UniqueFd store_writable;
-  shm::UniqueFd store_readable;
+  UniqueFd store_writable;
+  UniqueFd store_readable;
 };
 
 /// A session without rings: the same messages, with copies (control.capnp, Session).

@@ -22,10 +22,10 @@ ObjectStore::ObjectStore(uint64_t virtual_bytes)
       everything_(made_or_throw(shm::Mapping::map(segment_.writable_fd(), {0, segment_.size()},
                                                   shm::Access::kReadWrite))) {}
 
-Result<shm::UniqueFd> ObjectStore::writable_fd() const {
+Result<UniqueFd> ObjectStore::writable_fd() const {
   const int copy = fcntl(segment_.writable_fd(), F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return Error{ErrorCode::kInternal, std::strerror(errno)};
-  return shm::UniqueFd{copy};
+  return UniqueFd{copy};
 }
 
 void ObjectStore::punch(const Extent& extent) {

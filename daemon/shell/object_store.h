@@ -19,8 +19,8 @@ class ObjectStore {
   /// Throws std::runtime_error when the memory file cannot be made.
   explicit ObjectStore(uint64_t virtual_bytes);
 
-  Result<shm::UniqueFd> writable_fd() const;
-  Result<shm::UniqueFd> readable_fd() const { return segment_.read_only_fd(); }
+  Result<UniqueFd> writable_fd() const;
+  Result<UniqueFd> readable_fd() const { return segment_.read_only_fd(); }
 
   /// The extent's memory goes back to the machine.
   void punch(const Extent& extent);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/iso_time.h"
 #include "common/types/bundle_resources.h"
 
 namespace rayd::shell {
@@ -207,12 +208,7 @@ std::vector<ItemRow> registered(const Control& control, const std::string& list)
 /// ISO 8601, UTC; null: never.
 Json time_json(int64_t unix_ms) {
   if (unix_ms == 0) return Json{};
-  const time_t seconds = unix_ms / 1000;
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return Json{std::string{text}};
+  return Json{iso_time(unix_ms)};
 }
 
 std::vector<ItemRow> tokens(const Control& control) {

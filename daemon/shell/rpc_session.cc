@@ -15,11 +15,11 @@ constexpr uint32_t kMaxReadBytes = 4 << 20;
 
 class DescriptorServer final : public schema::Descriptor::Server {
  public:
-  explicit DescriptorServer(shm::UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit DescriptorServer(UniqueFd fd) : fd_(std::move(fd)) {}
   kj::Maybe<int> getFd() override { return fd_.get(); }
 
  private:
-  shm::UniqueFd fd_;
+  UniqueFd fd_;
 };
 
 class RingsServer final : public schema::Rings::Server {
@@ -27,7 +27,7 @@ class RingsServer final : public schema::Rings::Server {
   explicit RingsServer(OpenedRings&& opened) : opened_(std::move(opened)) {}
 
   kj::Promise<void> open(OpenContext context) override {
-    if (!opened_.channel.client_memory.valid()) {
+    if (!opened_.channel.client_memory) {
       throw_error({ErrorCode::kInvalidArgument, "the rings were opened before"});
     }
     auto results = context.getResults();
@@ -41,7 +41,7 @@ class RingsServer final : public schema::Rings::Server {
   }
 
  private:
-  static schema::Descriptor::Client descriptor(shm::UniqueFd& fd) {
+  static schema::Descriptor::Client descriptor(UniqueFd& fd) {
     return kj::heap<DescriptorServer>(std::move(fd));
   }
 

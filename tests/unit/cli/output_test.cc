@@ -120,11 +120,6 @@ TEST_CASE("errors are marked, and what belongs to them is not") {
   CHECK(format_error("") == "rayctl: failed\n");
 }
 
-TEST_CASE("times are ISO 8601 in UTC with milliseconds") {
-  CHECK(iso_time(0) == "1970-01-01T00:00:00.000Z");
-  CHECK(iso_time(1'795'523'889'250) == "2026-11-24T12:38:09.250Z");
-}
-
 TEST_CASE("every error code has its exit status") {
   CHECK(exit_status(ErrorCode::kTaskThrew) == 1);
   CHECK(exit_status(ErrorCode::kInvalidArgument) == 2);
