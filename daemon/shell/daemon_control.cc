@@ -36,7 +36,7 @@ void DaemonCore::open_rings(int32_t pid, const std::string& name, const std::str
   UniqueFd process = open_pidfd(pid);
   if (!process) return done(Error{ErrorCode::kNotFound, "the calling process is gone"});
   const ClientId client{cores_.node_id().value, next_serial_};
-  const auto image = images_.add("/proc/" + std::to_string(pid) + "/exe");
+  const auto image = images_.add("/proc/" + std::to_string(pid) + "/exe", Lasting::kDaemon);
   if (!image) return done(image.error());
   auto channel = hot_.add(client, ChannelKind::kDriver);
   if (!channel) return done(channel.error());
@@ -163,7 +163,8 @@ bool DaemonCore::is_cancelled(JobId job) const {
 
 void DaemonCore::add_module(const std::string& name, const ModuleFile& file,
                             Callback<ModuleRow> done) {
-  const auto image = file.brought ? images_.find(*file.brought) : images_.add(file.path);
+  const auto image =
+      file.brought ? images_.find(*file.brought) : images_.add(file.path, Lasting::kMachine);
   if (!image) return done(image.error());
   auto description = images_.describe(*image, {options_.worker_program, options_.library_dir});
   if (!description) return done(description.error());

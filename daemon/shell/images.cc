@@ -203,7 +203,7 @@ Images::Images(std::string folder) : folder_(std::move(folder)) {
   mkdir(folder_.c_str(), 0700);  // if it cannot be made, adding says so
 }
 
-Result<Image> Images::add(const std::string& path) {
+Result<Image> Images::add(const std::string& path, Lasting lasting) {
   const UniqueFd file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file) {
     return system_failure(path + " cannot be opened",
@@ -216,7 +216,8 @@ Result<Image> Images::add(const std::string& path) {
   const FileState state{status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size),
                         status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec};
   if (const auto known = known_.find(state); known != known_.end()) {
-    if (auto image = find(known->second)) return image;
+    const bool lasts = known->second.lasting >= lasting;
+    if (auto image = find(known->second.hash); image && lasts) return image;
   }
   const auto kind = kind_of(file.get(), path);
   if (!kind) return kind.error();
@@ -225,7 +226,10 @@ Result<Image> Images::add(const std::string& path) {
   const UniqueFd copy{mkostemp(temporary.data(), O_CLOEXEC)};
   if (!copy) return system_failure(folder_ + " cannot be written");
   const auto hash = copy_and_hash(file.get(), copy.get());
-  if (!hash || fchmod(copy.get(), 0500) != 0 || fsync(copy.get()) != 0) {
+  const auto is_kept = [&] {
+    return fchmod(copy.get(), 0500) == 0 && (lasting == Lasting::kDaemon || fsync(copy.get()) == 0);
+  };
+  if (!hash || !is_kept()) {
     unlink(temporary.c_str());
     return hash ? system_failure(folder_ + " cannot be written") : hash.error();
   }
@@ -234,7 +238,7 @@ Result<Image> Images::add(const std::string& path) {
     unlink(temporary.c_str());
     return system_failure(image.path + " cannot be written");
   }
-  known_[state] = *hash;
+  known_[state] = {*hash, lasting};
   return image;
 }
 
@@ -252,7 +256,7 @@ std::string Images::temporary_path(const ImageHash& hash) const {
 }
 
 Result<Image> Images::add_as(const std::string& path, const ImageHash& hash) {
-  auto added = add(path);
+  auto added = add(path, Lasting::kMachine);  // nobody looks at it again
   if (!added || added->hash == hash) return added;
   return Error{ErrorCode::kCorrupt, "the file of image " + to_string(hash) + " is another's"};
 }

@@ -5,8 +5,9 @@
 //
 // A driver's program is kept the same way, so that workers can be made of it when the driver has
 // rebuilt or removed it; kept ones that are no named module go when they were not used for long.
-// Hashing and copying run on the control thread: a file is read once for each (device, inode, size,
-// time of change).
+// It is not synced, for a driver that comes after a crash of the machine brings its program again,
+// and a copy that the crash has spoilt is written anew. All others are. Hashing and copying run on
+// the control thread: a file is read once for each (device, inode, size, time of change).
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,9 @@
 #include "common/base/result.h"
 
 namespace rayd::shell {
+
+/// What a copy must outlive: this daemon, or a crash of the machine too.
+enum class Lasting : uint8_t { kDaemon, kMachine };
 
 enum class ImageFile : uint8_t { kProgram, kSharedObject };
 
@@ -39,8 +43,8 @@ class Images {
 
   /// Copies the file in, unless it is here already. kInvalidArgument: no ELF program or shared
   /// object of this machine; kNotFound.
-  Result<Image> add(const std::string& path);
-  /// The same for a file that claims to be this image. kCorrupt: it is another.
+  Result<Image> add(const std::string& path, Lasting lasting);
+  /// The same, for good, for a file that claims to be this image. kCorrupt: it is another.
   Result<Image> add_as(const std::string& path, const ImageHash& hash);
   /// Where an image that comes from elsewhere is put together; not one of ours yet.
   std::string temporary_path(const ImageHash& hash) const;
@@ -59,7 +63,11 @@ class Images {
   };
 
   std::string folder_;
-  std::map<FileState, ImageHash> known_;
+  struct Known {
+    ImageHash hash;
+    Lasting lasting = Lasting::kDaemon;
+  };
+  std::map<FileState, Known> known_;
 };
 
 }  // namespace rayd::shell
