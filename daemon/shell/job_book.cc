@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 
+#include "common/base/iso_time.h"
 #include "common/base/unique_fd.h"
 #include "common/wire/job_wire.h"
 
@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kLinesInMemory = 10'000;
+constexpr uint64_t kBytesReadAgain = 4 << 20;  // of an earlier daemon's log
 constexpr char kUnfinished[] = ".part";
 
 Error failure(const std::string& what) {
@@ -39,15 +40,43 @@ bool is_file_name(const std::string& name) {
   return std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < 32 || c == 127; });
 }
 
-std::string time_text(int64_t unix_ms) {
-  const time_t seconds = unix_ms / 1000;
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[40];
-  const size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  char fraction[16];
-  std::snprintf(fraction, sizeof fraction, ".%03dZ", static_cast<int>(unix_ms % 1000));
-  return std::string(text, size) + fraction;
+/// A line as it stands in the log.
+std::string text_of(const BookLine& line) {
+  const bool is_output = line.stream == BookLine::Stream::kOutput;
+  return iso_time(line.unix_ms) + (is_output ? " (" : " [") + line.source +
+         (is_output ? ") " : "] ") + line.text + "\n";
+}
+
+/// What is no such line, such as one that was cut off, is the text of nobody.
+BookLine parse_line(std::string_view text) {
+  BookLine line;
+  constexpr size_t kTime = sizeof "2026-11-24T12:16:29.250Z" - 1;
+  const auto time = parse_iso_time(text.substr(0, kTime));
+  const bool is_output = text.substr(std::min(kTime, text.size())).starts_with(" (");
+  const size_t end = text.find(is_output ? ") " : "] ", kTime);
+  if (!time || end == std::string_view::npos || text[kTime + 1] != (is_output ? '(' : '[')) {
+    line.text = text;
+    return line;
+  }
+  line.unix_ms = *time;
+  line.source = text.substr(kTime + 2, end - kTime - 2);
+  line.stream = is_output ? BookLine::Stream::kOutput : BookLine::Stream::kErrors;
+  line.text = text.substr(end + 2);
+  return line;
+}
+
+/// The last lines of a file, whole ones, in at most so many bytes.
+std::vector<BookLine> last_lines(const std::string& path, uint64_t most_bytes) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return {};
+  const auto size = static_cast<uint64_t>(file.tellg());
+  const uint64_t begin = size > most_bytes ? size - most_bytes : 0;
+  file.seekg(static_cast<std::streamoff>(begin));
+  std::string text;
+  if (begin > 0) std::getline(file, text);  // the rest of one that began before
+  std::vector<BookLine> lines;
+  while (std::getline(file, text)) lines.push_back(parse_line(text));
+  return lines;
 }
 
 bool is_over(JobState state) { return state >= JobState::kSucceeded; }
@@ -62,6 +91,7 @@ struct JobBook::Book {
   uint64_t changed_at = 0;
   UniqueFd log;
   uint64_t log_bytes = 0;
+  bool has_all_lines = false;  // those of an earlier daemon too, or there are none
 };
 
 JobBook::JobBook(const Places& places, const Config& config)
@@ -77,6 +107,7 @@ JobBook::JobBook(const Places& places, const Config& config)
 JobBook::~JobBook() = default;
 
 std::string JobBook::folder_of(JobId job) const { return jobs_dir_ + "/" + to_string(job); }
+std::string JobBook::log_of(JobId job) const { return logs_dir_ + "/" + to_string(job) + ".log"; }
 
 JobBook::Book& JobBook::book_of(JobId job) {
   std::unique_ptr<Book>& book = books_[job];
@@ -103,6 +134,19 @@ void JobBook::find_files(Book& book, JobId job) const {
             [](const auto& a, const auto& b) { return a.name < b.name; });
 }
 
+/// Those that an earlier daemon wrote, before those of this one.
+void JobBook::find_lines(Book& book, JobId job) const {
+  if (book.has_all_lines || job == JobId{}) return;
+  book.has_all_lines = true;
+  std::vector<BookLine> found = last_lines(log_of(job), kBytesReadAgain);
+  if (found.size() < book.lines.size()) return;
+  found.resize(found.size() - book.lines.size());  // this daemon's stand there too
+  while (!found.empty() && book.lines.size() < kLinesInMemory) {
+    book.lines.emplace_front(1, std::move(found.back()));
+    found.pop_back();
+  }
+}
+
 /// The oldest finished jobs go, with their files; their logs stay until they are overwritten.
 void JobBook::trim() {
   size_t surplus = books_.size() > jobs_kept_ ? books_.size() - jobs_kept_ : 0;
@@ -113,7 +157,7 @@ void JobBook::trim() {
     }
     std::error_code ignored;
     fs::remove_all(folder_of(it->first), ignored);
-    fs::remove(logs_dir_ + "/" + to_string(it->first) + ".log", ignored);
+    fs::remove(log_of(it->first), ignored);
     it = books_.erase(it);
     --surplus;
   }
@@ -123,7 +167,7 @@ void JobBook::trim() {
 
 void JobBook::append_to_log(Book& book, JobId job, const BookLine& line) {
   if (job == JobId{}) return;
-  const std::string path = logs_dir_ + "/" + to_string(job) + ".log";
+  const std::string path = log_of(job);
   if (!book.log) {
     book.log.reset(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     struct stat status {};
@@ -136,7 +180,7 @@ void JobBook::append_to_log(Book& book, JobId job, const BookLine& line) {
     book.log.reset(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     book.log_bytes = 0;
   }
-  const std::string text = time_text(line.unix_ms) + " (" + line.source + ") " + line.text + "\n";
+  const std::string text = text_of(line);
   if (write(book.log.get(), text.data(), text.size()) > 0) book.log_bytes += text.size();
 }
 
@@ -260,12 +304,13 @@ const JobRow* JobBook::find(JobId job) const {
   return book == books_.end() ? nullptr : &book->second->row;
 }
 
-Result<JobNews> JobBook::news(JobId job, uint64_t cursor) const {
+Result<JobNews> JobBook::news(JobId job, uint64_t cursor) {
   const auto found = books_.find(job);
   if (found == books_.end() || job == JobId{}) {
     return Error{ErrorCode::kNotFound, "there is no " + to_string(job)};
   }
-  const Book& book = *found->second;
+  Book& book = *found->second;
+  find_lines(book, job);
   JobNews news;
   news.cursor = std::max(cursor, book.changed_at);
   for (const auto& [at, line] : book.lines) {
@@ -278,10 +323,11 @@ Result<JobNews> JobBook::news(JobId job, uint64_t cursor) const {
 }
 
 std::pair<std::vector<BookLine>, uint64_t> JobBook::lines(const std::string& source,
-                                                          uint64_t cursor) const {
+                                                          uint64_t cursor) {
   std::vector<std::pair<uint64_t, const BookLine*>> found;
   for (const auto& [job, book] : books_) {
     const bool whole_job = source.empty() || to_string(job) == source;
+    if (whole_job && !source.empty()) find_lines(*book, job);
     for (const auto& [at, line] : book->lines) {
       if (at <= cursor) continue;
       if (whole_job || line.source.find(source) != std::string::npos) found.emplace_back(at, &line);

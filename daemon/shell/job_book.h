@@ -1,11 +1,13 @@
 // The job book: what people follow of jobs: log lines, progress, metrics, result files, outcome.
 //
-//   log_dir/jobs/JOB.log          every line with time and source (bounded, the oldest half goes)
+//   log_dir/jobs/JOB.log          every line with time and source (bounded, the oldest half goes):
+//                                 "TIME (SOURCE) TEXT", of standard error "TIME [SOURCE] TEXT"
 //   state_dir/jobs/JOB/parameters as submitted (job.capnp)
 //   state_dir/jobs/JOB/files/…    finished result files
 //
 // In memory: the last lines of each job and of everything, by cursor, so that `submit` and
-// `logs -f` wait for what is new. Belongs to the control thread; the files are written by it, in
+// `logs -f` wait for what is new. Those of a job that an earlier daemon ran are read from its log
+// when somebody asks for the job. Belongs to the control thread; the files are written by it, in
 // whole lines, and synced by nobody: what a crash of the machine loses is told by the journal.
 #pragma once
 
@@ -78,11 +80,10 @@ class JobBook {
 
   const JobRow* find(JobId job) const;
   /// Everything after `cursor`, now.
-  Result<JobNews> news(JobId job, uint64_t cursor) const;
+  Result<JobNews> news(JobId job, uint64_t cursor);
   /// The lines whose job ("job-7") or source ("worker-1.3") is named, all for "", after `cursor`,
   /// and the new cursor.
-  std::pair<std::vector<BookLine>, uint64_t> lines(const std::string& source,
-                                                   uint64_t cursor) const;
+  std::pair<std::vector<BookLine>, uint64_t> lines(const std::string& source, uint64_t cursor);
 
   /// Called once, at the next change of the job (none: of anything). Returns a ticket to forget it.
   uint64_t on_change(std::optional<JobId> job, std::function<void()> wake);
@@ -97,16 +98,18 @@ class JobBook {
 
   Book& book_of(JobId job);
   void find_files(Book& book, JobId job) const;
+  void find_lines(Book& book, JobId job) const;
   void changed(Book& book, JobId job);
   void trim();
   std::string folder_of(JobId job) const;
+  std::string log_of(JobId job) const;
   void append_to_log(Book& book, JobId job, const BookLine& line);
 
   std::string jobs_dir_;
   std::string logs_dir_;
   uint64_t max_log_bytes_;
   size_t jobs_kept_;
-  uint64_t cursor_ = 0;
+  uint64_t cursor_ = 1;  // 1: of lines that an earlier daemon wrote
   uint64_t next_ticket_ = 1;
   std::map<JobId, std::unique_ptr<Book>> books_;
   std::map<uint64_t, Waiter> waiters_;
