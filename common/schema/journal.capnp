@@ -44,8 +44,12 @@ struct JobRow {
   cancelAsked @13 :Bool;
   # While it runs: its end is on the way and will be cancelled, whatever the root says.
   root @14 :V.CallTemplate;
-  # Of a submitted workload without arguments, until it has ended: what a restarted head runs again.
-  # Null otherwise.
+  # Of a submitted workload, until it has ended: what a restarted head runs again. Null otherwise.
+  args @15 :List(V.PeerArg);
+  # With the root: its arguments, values all.
+  operation @16 :V.Client;
+  operationSeq @17 :UInt64;
+  # Of the submit, as long as the row is there: repeated, it gets the same job. All zero: unnamed.
 }
 
 struct ActorRow {

@@ -36,7 +36,10 @@ struct JobRow {
   /// kYes while it runs: its end is on the way, and will be kCancelled whatever the root says.
   enum class CancelAsked : bool { kNo, kYes };
   CancelAsked cancel_asked = CancelAsked::kNo;
-  TemplateRef root;  // what a restarted head runs again: of a workload without arguments
+  // Of a submitted workload, until it has ended: what a restarted head runs again.
+  TemplateRef root;
+  std::vector<Arg> args;  // values
+  OperationId operation;  // of its submit; nil: it has no name
 };
 struct ActorRow {
   ActorInfo info;
@@ -110,7 +113,7 @@ struct SubmitJob {
   std::string workload;  // registered name, already resolved
   std::string name_space;
   TemplateRef root;       // kJobRoot: function = the workload's entry
-  std::vector<Arg> args;  // one: the parameters as JSON text
+  std::vector<Arg> args;  // values only
   int32_t retries = 0;
   int64_t now_unix_ms = 0;
   enum class QueueIfInfeasible : bool { kNo, kYes };

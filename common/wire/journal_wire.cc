@@ -24,6 +24,11 @@ void fill(schema::JobRow::Builder builder, const JobRow& row) {
   if (row.driver != ClientId{}) write(builder.initDriver(), row.driver);
   builder.setCancelAsked(row.cancel_asked == JobRow::CancelAsked::kYes);
   if (row.root) write(builder.initRoot(), *row.root);
+  if (!row.args.empty())
+    write_peer_args(builder.initArgs(checked_count(row.args.size(), kMaxListValues)), row.args, {});
+  if (row.operation == OperationId{}) return;
+  write(builder.initOperation(), row.operation.client);
+  builder.setOperationSeq(row.operation.seq);
 }
 
 JobRow read_job_row(schema::JobRow::Reader reader) {
@@ -45,6 +50,9 @@ JobRow read_job_row(schema::JobRow::Reader reader) {
   if (reader.hasRoot()) {
     row.root = std::make_shared<CallTemplate>(read_call_template(reader.getRoot()));
   }
+  std::vector<Value> values;
+  read_peer_args(reader.getArgs(), row.args, values);
+  row.operation = {read_client(reader.getOperation()), reader.getOperationSeq()};
   return row;
 }
 

@@ -54,6 +54,7 @@ void Jobs::load(JobRow&& row) {
   if (row.name_space.empty()) return;  // the row deletes
   Job& job = jobs_[row.job];
   job.row = std::move(row);
+  if (job.row.operation != OperationId{}) operations_[job.row.operation] = job.row.job;
 }
 
 // Drivers of other nodes go on: their nodes announce them, or are declared dead. A root is run
@@ -76,8 +77,7 @@ void Jobs::begin_epoch(HeadContext& context) {
         make_error(ErrorCode::kNodeDied,
                    to_string(job.row.node) +
                        " died, or its report was lost: the head ended while the job ran");
-    job.call = job.row.root;
-    if (!job.call) {  // it has arguments, and those are not journalled
+    if (!job.row.root) {  // of a head that did not journal it
       end(context, job, JobState::kFailed, cause);
       continue;
     }
@@ -98,9 +98,8 @@ void Jobs::end(HeadContext& context, Job& job, JobState state, ErrorRef error) {
   job.row.error = std::move(error);
   job.row.ended_unix_ms = context.unix_ms;
   job.root = Job::Root::kNone;
-  job.call.reset();
   job.row.root.reset();
-  job.args.clear();
+  job.row.args.clear();
   waiting_.erase(job.row.job);
   drivers_.erase(job.row.driver);
   save(context, job);
@@ -115,7 +114,7 @@ void Jobs::forget_oldest(HeadContext& context) {
   if (ended_.size() <= kEndedKept) return;
   JobRow nothing;
   nothing.job = ended_.front();
-  operations_.erase(jobs_.at(nothing.job).operation);
+  operations_.erase(jobs_.at(nothing.job).row.operation);
   jobs_.erase(nothing.job);
   ended_.pop_front();
   parts_.outbox.append(context, std::move(nothing));
@@ -186,12 +185,11 @@ void Jobs::on_submit(HeadContext& context, SubmitJob&& message) {
   call->kind = CallTemplate::Kind::kJobRoot;
   call->return_count = 1;
   call->name_space = job.row.name_space;
-  job.call = std::move(call);
-  job.args = std::move(message.args);
-  if (job.args.empty()) job.row.root = job.call;
+  job.row.root = std::move(call);
+  job.row.args = std::move(message.args);
   job.root = Job::Root::kWaiting;
   waiting_.insert(job.row.job);
-  if (is_named) operations_[job.operation = message.operation] = job.row.job;
+  if (is_named) operations_[job.row.operation = message.operation] = job.row.job;
   // One row says both: the root need not wait for a second one.
   const Placed placed = choose_node(context, job);
   save(context, job);
@@ -211,8 +209,8 @@ void Jobs::place(HeadContext& context, Job& job) {
 
 Jobs::Placed Jobs::choose_node(HeadContext& context, Job& job) {
   Wanted wanted;
-  wanted.demand = job.call->demand;
-  wanted.placement = job.call->placement;
+  wanted.demand = job.row.root->demand;
+  wanted.placement = job.row.root->placement;
   wanted.excluded = job.excluded;
   wanted.beside_head_is = Wanted::BesideHeadIs::kLast;
   const auto node = parts_.nodes.choose(context, wanted);
@@ -229,10 +227,10 @@ void Jobs::send_root(HeadContext& context, const Job& job) {
   Assign assign;
   assign.task = root_of(job.row.job);
   assign.attempt = job.row.attempt;
-  assign.call = job.call;
+  assign.call = job.row.root;
   assign.job = job.row.job;
-  assign.args = job.args;
-  assign.values.resize(job.args.size());
+  assign.args = job.row.args;
+  assign.values.resize(job.row.args.size());
   parts_.outbox.to_node(context, job.row.node, PeerMessage{std::move(assign)});
 }
 
@@ -313,7 +311,7 @@ void Jobs::on_peer(HeadContext& context, NodeId from, AttemptDone&& message) {
   if (job->row.cancel_asked == JobRow::CancelAsked::kYes)
     return end(context, *job, JobState::kCancelled, nullptr);
   if (message.error) {
-    if (job->call->retry_exceptions == RetryExceptions::kYes)
+    if (job->row.root->retry_exceptions == RetryExceptions::kYes)
       return fail_or_retry(context, *job, message.error);
     return end(context, *job, JobState::kFailed, message.error);
   }

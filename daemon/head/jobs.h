@@ -70,10 +70,7 @@ class Jobs {
     JobRow row;
     enum class Root : uint8_t { kNone, kWaiting, kAssigned, kFetching };
     Root root = Root::kNone;  // kNone: a driver's job, or ended
-    TemplateRef call;
-    std::vector<Arg> args;
     std::map<NodeId, uint64_t> excluded;
-    OperationId operation;  // of its submit
   };
 
   Job& add(JobRow&& row, const std::string& name_space);

@@ -1,5 +1,5 @@
 // The fields of any plain struct, without a list of them: what is written about "every field" stays
-// true when a field is added. Structs of up to 14 fields, without base classes.
+// true when a field is added. Structs of up to 17 fields, without base classes.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ constexpr size_t field_count() {
 template <class T>
 auto fields_of(T& t) {
   constexpr size_t kCount = field_count<std::remove_const_t<T>>();
-  static_assert(kCount <= 15, "one more line below");
+  static_assert(kCount <= 17, "one more line below");
   if constexpr (kCount == 0) {
     return std::tie();
   } else if constexpr (kCount == 1) {
@@ -71,9 +71,15 @@ auto fields_of(T& t) {
   } else if constexpr (kCount == 14) {
     auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n] = t;
     return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n);
-  } else {
+  } else if constexpr (kCount == 15) {
     auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o] = t;
     return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o);
+  } else if constexpr (kCount == 16) {
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = t;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+  } else {
+    auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q] = t;
+    return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q);
   }
 }
 
