@@ -12,7 +12,7 @@ import os
 import socket
 import subprocess
 
-from cluster import check, processes_of_folder, wait_until
+from cluster import check, wait_until
 from cluster_shell import Shell
 
 CPUS = '--num-cpus 2'
@@ -28,15 +28,6 @@ class Member(Shell):
 
     def command(self, line):
         return [*self.enter, *super().command(line)]
-
-    def daemon(self):
-        """The pid of the daemon of this machine itself, by its socket; None: it is gone."""
-        for pid in processes_of_folder(self.cluster.folder):
-            with open(f'/proc/{pid}/cmdline', 'rb') as stream:
-                words = stream.read().split(bytes(1))
-            if os.path.basename(words[0]) == b'rayd' and b'--ready-fd' in words:
-                return pid
-        return None
 
     def end_quietly(self):
         subprocess.run(self.command('stop --force'), env=self.environment, check=False,

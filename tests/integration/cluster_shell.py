@@ -67,6 +67,15 @@ class Shell:
         with open(os.path.join(self.cluster.folder, name), encoding='utf-8') as stream:
             return stream.read()
 
+    def daemon(self):
+        """The pid of the daemon of this machine itself, by its socket; None: it is gone."""
+        for pid in processes_of_folder(self.cluster.folder):
+            with open(f'/proc/{pid}/cmdline', 'rb') as stream:
+                words = stream.read().split(bytes(1))
+            if os.path.basename(words[0]) == b'rayd' and b'--ready-fd' in words:
+                return pid
+        return None
+
     def add_own_module(self):
         """The one line with which people compile their own."""
         flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'rayclient'], check=True,
