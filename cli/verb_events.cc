@@ -3,6 +3,7 @@
 #include "cli/interrupts.h"
 #include "cli/shell.h"
 #include "cli/verbs.h"
+#include "common/base/iso_time.h"
 
 namespace rayd::cli {
 namespace {

@@ -61,8 +61,10 @@ void RingSession::send_done(Done&& done) {
 
 // ---- draining ---------------------------------------------------------------------------------
 
+// While a thread leads, the answers are its to take: asleep, it looks at the ring and not at what
+// it waits for, so that an answer somebody else took would be one that it never hears of.
 void RingSession::drain() {
-  for (;;) {
+  while (!leading_) {
     const shm::Popped popped = channel_.answers().try_pop(buffer_.span());
     if (popped.state == shm::Pop::kEmpty) return;
     if (popped.state == shm::Pop::kCorrupt) {
@@ -103,6 +105,7 @@ bool RingSession::wait_until(Lock& lock, const Condition& ready, Time deadline, 
     if (leading_) {
       // Who leads may not have asked to be rung for credit: then a follower looks by itself.
       const Duration patience = for_room ? Duration::millis(1) : Duration::seconds(1);
+      if (for_room) channel_.ring();  // what fills the ring: who leads has not heard of it
       const int64_t left = std::min(deadline.ns - now_boottime().ns, patience.ns);
       followers_.wait_for(lock, std::chrono::nanoseconds{left});
       continue;
