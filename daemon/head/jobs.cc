@@ -199,7 +199,7 @@ void Jobs::on_submit(HeadContext& context, SubmitJob&& message) {
 }
 
 void Jobs::place(HeadContext& context, Job& job) {
-  if (const std::string never = parts_.nodes.why_never(job.call->placement); !never.empty())
+  if (const std::string never = parts_.nodes.why_never(job.row.root->placement); !never.empty())
     return end(context, job, JobState::kFailed,
                make_error(ErrorCode::kInfeasible, job.row.workload + " " + never));
   if (choose_node(context, job) == Placed::kNo) return;
@@ -430,7 +430,7 @@ void Jobs::on_node_dead(HeadContext& context, NodeId node) {
 void Jobs::on_group_removed(HeadContext& context, GroupId group) {
   std::vector<JobId> waiting;
   for (const JobId id : waiting_)
-    if (jobs_.at(id).call->placement.group == group) waiting.push_back(id);
+    if (jobs_.at(id).row.root->placement.group == group) waiting.push_back(id);
   for (const JobId id : waiting) place(context, jobs_.at(id));
 }
 
