@@ -130,6 +130,8 @@ class Proxy:
                 guest.close()
                 continue
             head = socket.create_connection(self.target)
+            for end in (guest, head):  # small messages, both ways: each would wait for an answer
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.pairs.append((guest, head))
             threading.Thread(target=self.carry, args=(guest, head), daemon=True).start()
 
