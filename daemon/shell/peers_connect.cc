@@ -219,7 +219,9 @@ void Peers::arrive_at_head(std::unique_ptr<Arrival> arrival) {
                                    "the session with " + to_string(hello.node) + " has failed"),
                            "its session has failed");
   }
-  const bool returns = !member || member->session_id != hello.resume.session;
+  // One session in an epoch, whichever its hello names: it may not have heard of this one yet, or
+  // be an old hello that a cut has held up, and must not end what has been said since.
+  const bool returns = !member;
   if (returns) {
     member = std::make_unique<Remote>(*this, Kind::kMember, hello.node);
     member->key = *key;

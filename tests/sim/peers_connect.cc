@@ -153,12 +153,9 @@ void Peers::arrive_at_head(const Greeting& greeting,
   if (!key || *key != sim::key_of(greeting.machine))
     return connection->answer({GreetingAnswer::Verdict::kDead, 0, 0});
   auto& member = members_[greeting.node];
-  const bool returns = !member || member->session_id != greeting.session;
+  const bool returns = !member;  // one session in an epoch, as in the daemon
+  if (!returns && member->session_id != greeting.session) world_.count("older_greeting");
   if (returns) {
-    if (member) {
-      close_pipe(*member);
-      end_session(*member);
-    }
     member = std::make_unique<Remote>();
     member->kind = Kind::kMember;
     member->node = greeting.node;
