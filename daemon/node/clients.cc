@@ -92,21 +92,28 @@ void Clients::on_gone(NodeContext& context, ClientId client) {
   if (session == nullptr) return;
   if (session->kind == Session::Kind::kDriver) {
     context.out.emplace_back(ToHead{DriverGone{client}});
-    gone_[client] = session->job;
+    Session& gone = gone_[client];
+    gone.name = session->name;
+    gone.name_space = session->name_space;
+    gone.job = session->job;
   }
   sessions_.erase(client);
   last_session_ = nullptr;
 }
 
 void Clients::reannounce(NodeContext& context) {
-  // The head that was told may not have heard it.
-  for (const auto& [client, job] : gone_) context.out.emplace_back(ToHead{DriverGone{client}});
+  // The head that was told may not have heard it, and this one may not know whose job it was: what
+  // is asked for again in that job would never end.
+  for (const auto& [client, session] : gone_) {
+    if (session.job != JobId{}) ask_for_job(context, client, session);
+    context.out.emplace_back(ToHead{DriverGone{client}});
+  }
   for (const auto& [client, session] : sessions_)
     if (session.kind == Session::Kind::kDriver) ask_for_job(context, client, session);
 }
 
 void Clients::on_job_ended(JobId job) {
-  std::erase_if(gone_, [job](const auto& entry) { return entry.second == job; });
+  std::erase_if(gone_, [job](const auto& entry) { return entry.second.job == job; });
 }
 
 bool Clients::expects(const OperationId& operation) const {
@@ -116,7 +123,7 @@ bool Clients::expects(const OperationId& operation) const {
 
 void Clients::on_operation_reply(NodeContext& context, const OperationReply& reply) {
   if (const auto gone = gone_.find(reply.operation.client); gone != gone_.end())
-    gone->second = reply.job;
+    gone->second.job = reply.job;
   Session* session = find(reply.operation.client);
   if (session == nullptr || session->state != Session::State::kWaitsForJob) return;
   if (reply.error != nullptr) return refuse(context, reply.operation.client, reply.error->message);

@@ -79,8 +79,8 @@ class Clients {
   std::map<ClientId, Session> sessions_;
   ClientId last_client_;  // found last
   Session* last_session_ = nullptr;
-  std::deque<ClientId> released_;   // have waiting messages that may be handled now
-  std::map<ClientId, JobId> gone_;  // drivers, until the head has ended their jobs
+  std::deque<ClientId> released_;     // have waiting messages that may be handled now
+  std::map<ClientId, Session> gone_;  // drivers, until the head has ended their jobs
 };
 
 }  // namespace rayd::node

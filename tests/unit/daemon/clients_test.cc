@@ -121,6 +121,8 @@ TEST_CASE("a new head hears again who is gone, until it has ended that job") {
   node.on(ClientGone{client});
   CHECK(node.take_one<DriverGone>().client == client);
   node.from_head(Welcome{2, kHere, 0});
+  // Which job it was, too: of a new head it may be asked for again what was asked in it.
+  CHECK(node.take_one<DriverConnected>().job == JobId{9});
   CHECK(node.take_one<DriverGone>().client == client);
   node.from_head(JobEnded{JobId{9}});
   node.from_head(Welcome{3, kHere, 0});
