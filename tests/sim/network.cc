@@ -150,6 +150,8 @@ void Connection::reset_after(Side from, uint64_t bytes) { ways_[from].reset_afte
 // ---- machines -----------------------------------------------------------------------------------
 
 // A connection and who reads from it hold each other.
+Network::Network(World& world) : world_(world) {}
+
 Network::~Network() {
   for (const auto& known : connections_) {
     const auto connection = known.lock();

@@ -108,7 +108,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
 class Network {
  public:
-  explicit Network(World& world) : world_(world) {}
+  explicit Network(World& world);
   ~Network();
 
   // ---- machines -------------------------------------------------------------------------------
