@@ -86,6 +86,9 @@ struct JobSubmission {
   Queue queue = Queue::kNo;
   ResourceSet demand;  // of the driver
   Placement placement;
+  std::vector<std::pair<std::string, std::string>> environment;
+  /// Of this submission alone; repeated with it, it gets the same job.
+  OperationId operation;
 };
 
 struct LogPart {

@@ -197,6 +197,16 @@ class RpcDaemonClient final : public DaemonClient {
         submission.parameters);
     wire::write(request.initDemand(), submission.demand);
     wire::write(request.initPlacement(), submission.placement);
+    auto environment =
+        request.initEnvironment(static_cast<unsigned>(submission.environment.size()));
+    for (unsigned i = 0; i < environment.size(); ++i) {
+      environment[i].setName(submission.environment[i].first);
+      environment[i].setValue(submission.environment[i].second);
+    }
+    auto operation = request.initOperation();
+    operation.setNode(submission.operation.client.node);
+    operation.setSerial(submission.operation.client.serial);
+    request.setOperationSeq(submission.operation.seq);
     const auto answer = waiter_->wait(request.send());
     if (!answer) return answer.error();
     return JobId{answer->getJob()};

@@ -1,4 +1,8 @@
 // submit: runs a registered workload as a job, and follows it to its end.
+#include <unistd.h>
+
+#include <random>
+
 #include "cli/exit_status.h"
 #include "cli/job_follower.h"
 #include "cli/module_scope.h"
@@ -41,18 +45,31 @@ std::string out_folder(const ParsedCommand& command, const std::string& workload
   return "./" + name + "-" + to_string(job);
 }
 
-JobSubmission submission_of(const Shell& shell, const FoundName& found,
-                            std::vector<JobParameter> parameters, const ResourceSet& demand,
-                            Placement placement) {
+OperationId random_operation() {
+  std::random_device random;
+  const auto number = [&] { return static_cast<uint64_t>(random()) << 32 | random(); };
+  return {ClientId{random(), random() | 1u}, number()};
+}
+
+Result<JobSubmission> submission_of(const Shell& shell, const FoundName& found,
+                                    std::vector<JobParameter> parameters) {
   JobSubmission submission;
+  auto environment = environment_of(shell.command, shell.environment);
+  if (!environment) return environment.error();
+  auto demand = demand_of(shell.command, 0);
+  if (!demand) return demand.error();
+  auto placement = placement_of(shell.command);
+  if (!placement) return placement.error();
+  submission.demand = std::move(*demand);
+  submission.placement = std::move(*placement);
+  submission.environment = std::move(*environment);
+  submission.operation = random_operation();
   submission.workload = found.module_name + ":" + found.name;
   submission.parameters = std::move(parameters);
   submission.name = shell.command.text("--name").value_or("");
   submission.name_space = shell.name_space();
   submission.retries = static_cast<int32_t>(shell.command.integer("--retries").value_or(0));
   const bool waits = shell.command.has("--detach") || shell.command.has("--wait-for-nodes");
-  submission.demand = demand;
-  submission.placement = std::move(placement);
   submission.queue = waits ? JobSubmission::Queue::kYes : JobSubmission::Queue::kNo;
   return submission;
 }
@@ -67,6 +84,53 @@ FollowOptions follow_options(const Shell& shell) {
   return options;
 }
 
+/// A connection that is lost on the way leaves open whether there is a job now: the same submission
+/// says, to the daemon that is there next, perhaps one that was started anew.
+class Submitter {
+ public:
+  Submitter(Shell& shell, DaemonClient& client) : shell_(shell), client_(&client) { begin(); }
+
+  Result<JobId> submit(const JobSubmission& submission) {
+    const Time deadline = now_boottime() + kPatience;
+    for (;;) {
+      auto job = client_->submit(submission);
+      if (job || job.error().code != ErrorCode::kUnavailable) return job;
+      if (!reconnect(deadline)) return job;
+    }
+  }
+
+  DaemonClient& client() { return *client_; }
+  JobFollower& follower() { return *follower_; }
+
+ private:
+  static constexpr Duration kPatience = Duration::seconds(10);
+
+  // Before the job is there: a Ctrl-C from now on cancels it.
+  void begin() {
+    if (!shell_.command.has("--detach"))
+      follower_.emplace(*client_, shell_.output, follow_options(shell_));
+  }
+
+  bool reconnect(Time deadline) {
+    while (now_boottime() < deadline) {
+      if (auto client = shell_.connect()) {
+        follower_.reset();
+        next_ = std::move(*client);
+        client_ = next_.get();
+        begin();
+        return true;
+      }
+      usleep(100'000);
+    }
+    return false;
+  }
+
+  Shell& shell_;
+  std::unique_ptr<DaemonClient> next_;
+  DaemonClient* client_;
+  std::optional<JobFollower> follower_;
+};
+
 int submit_found(Shell& shell, DaemonClient& client, const FoundName& found,
                  std::unique_ptr<ModuleScope> scope) {
   const ray::WorkloadInfo info = read_workload_info(found.entry);
@@ -76,26 +140,21 @@ int submit_found(Shell& shell, DaemonClient& client, const FoundName& found,
   }
   auto parameters = make_parameters(info, sources_of(shell.command), &read_whole_file);
   if (!parameters) return shell.output.fail(parameters.error());
-  const auto demand = demand_of(shell.command, 0);
-  if (!demand) return shell.output.fail(demand.error());
-  auto placement = placement_of(shell.command);
-  if (!placement) return shell.output.fail(placement.error());
-  const bool detached = shell.command.has("--detach");
-  // Before the job is there: a Ctrl-C from now on cancels it.
-  std::optional<JobFollower> follower;
-  if (!detached) follower.emplace(client, shell.output, follow_options(shell));
-  const auto job = client.submit(
-      submission_of(shell, found, std::move(*parameters), *demand, std::move(*placement)));
+  const auto submission = submission_of(shell, found, std::move(*parameters));
+  if (!submission) return shell.output.fail(submission.error());
+  Submitter submitter{shell, client};
+  const auto job = submitter.submit(*submission);
   if (!job) return shell.output.fail(job.error());
   scope.reset();
   if (const auto places = shell.places()) StateFolder{places->state_dir}.remember_last_job(*job);
-  if (detached) {
+  if (shell.command.has("--detach")) {
     shell.output.print(to_string(*job) + "\n");
-    const auto update = client.watch(*job, 0, Duration{});
+    const auto update = submitter.client().watch(*job, 0, Duration{});
     if (update && update->infeasible) shell.output.say("it waits: " + update->pending_reason);
     return kDone;
   }
-  const auto outcome = follower->follow(*job, out_folder(shell.command, found.name, *job));
+  const auto outcome =
+      submitter.follower().follow(*job, out_folder(shell.command, found.name, *job));
   if (!outcome) return shell.output.fail(outcome.error());
   return finish(shell.output, *outcome);
 }

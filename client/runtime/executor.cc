@@ -51,22 +51,14 @@ class Executor {
       : session_(std::move(session)), control_(control) {}
 
   int run() {
-    while (auto work = session_->next_work()) {
-      if (auto* definition = std::get_if<wire::DefineCall>(&work->message)) {
-        if (definition->id != definitions_.size()) break;
-        session_->set_image(definition->definition.function.image);
-        definitions_.push_back(std::move(definition->definition));
-        continue;
-      }
-      auto& run = std::get<wire::RunCall>(work->message);
-      if (run.call >= definitions_.size()) break;
-      Call call{std::move(run), definitions_[run.call], work->slot};
-      if (concurrency_ > 1 && call.definition.kind == CallTemplate::Kind::kActorCall) {
-        enqueue(std::move(call));
-      } else if (carry_out(call) == Next::kEnd) {
-        break;
-      }
+    session_->set_inline_runner([this](RingSession::Work&& work) {
+      if (take(std::move(work)) == Next::kEnd) ends_ = true;
+    });
+    while (!ends_) {
+      auto work = session_->next_work();
+      if (!work || take(std::move(*work)) == Next::kEnd) break;
     }
+    session_->set_inline_runner({});
     stop_threads();
     std::fflush(nullptr);
     return 0;
@@ -74,6 +66,24 @@ class Executor {
 
  private:
   enum class Next : uint8_t { kGoOn, kEnd };
+
+  // From the loop, or inside of a wait of a call that it runs.
+  Next take(RingSession::Work&& work) {
+    if (auto* definition = std::get_if<wire::DefineCall>(&work.message)) {
+      if (definition->id != definitions_.size()) return Next::kEnd;
+      session_->set_runtime(definition->definition);
+      definitions_.push_back(std::move(definition->definition));
+      return Next::kGoOn;
+    }
+    auto& run = std::get<wire::RunCall>(work.message);
+    if (run.call >= definitions_.size()) return Next::kEnd;
+    Call call{std::move(run), definitions_[run.call], work.slot};
+    if (concurrency_ > 1 && call.definition.kind == CallTemplate::Kind::kActorCall) {
+      enqueue(std::move(call));
+      return Next::kGoOn;
+    }
+    return carry_out(call);
+  }
 
   Next carry_out(const Call& call) {
     const bool is_method = call.definition.kind == CallTemplate::Kind::kActorCall;
@@ -86,10 +96,11 @@ class Executor {
                         false,
                         is_method ? gpus_ : call.run.gpus};
     if (!is_method) show_gpus(call.run.gpus);
-    RingSession::current_call = &current;
+    CurrentCall* const outer = std::exchange(RingSession::current_call, &current);
     Done done{call.run.task, call.run.attempt, {}, nullptr, Done::ActorExits::kNo};
     execute(call, done);
-    RingSession::current_call = nullptr;
+    RingSession::current_call = outer;
+    if (outer != nullptr) show_gpus(outer->gpus);
     std::fflush(stdout);
     if (current.exits_actor) done.actor_exits = Done::ActorExits::kYes;
     const Next next = current.exits_actor ? Next::kEnd : Next::kGoOn;
@@ -233,6 +244,7 @@ class Executor {
   std::condition_variable queued_;
   std::deque<Call> queue_;
   bool stopping_ = false;
+  bool ends_ = false;  // one that ran inside of a wait said so
   std::vector<std::thread> threads_;
 };
 

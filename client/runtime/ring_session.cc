@@ -154,9 +154,10 @@ std::string RingSession::current_namespace() const {
              : Session::current_namespace();
 }
 
-void RingSession::set_image(const ImageHash& image) {
+void RingSession::set_runtime(const CallTemplate& call) {
   const Lock lock{mutex_};
-  image_ = image;
+  image_ = call.function.image;
+  environment_ = call.environment;
 }
 
 }  // namespace rayd::client

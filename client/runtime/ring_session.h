@@ -56,7 +56,10 @@ class RingSession final : public Session {
   void send_done(Done&& done);
   /// A stored result that will not be in a Done.
   void abandon_result(const Value& result);
-  void set_image(const ImageHash& image);
+  /// What this worker is: what its calls submit runs in such workers too.
+  void set_runtime(const CallTemplate& call);
+  /// What takes work that is to run inside of a wait of this thread. Without it none is taken.
+  void set_inline_runner(std::function<void(Work&&)> runner) { inline_runner_ = std::move(runner); }
   static thread_local CurrentCall* current_call;
 
  private:
@@ -69,8 +72,13 @@ class RingSession final : public Session {
     return wait_until(lock, ready, deadline, Waiting::kForAnswers);
   }
   bool wait_until(Lock& lock, const Condition& ready, Time deadline, Waiting waiting);
-  /// Lends a running call's CPUs meanwhile.
-  bool block_until(Lock& lock, const Condition& ready, Time deadline) override;
+  /// Lends a running call's CPUs meanwhile. What makes the values that are needed may run here,
+  /// when the daemon has no other worker for it.
+  bool block_until(Lock& lock, const Condition& ready, Time deadline,
+                   std::span<const rayd::ObjectId> needed) override;
+  std::optional<Work> claim_work();
+  bool may_run_inline() const;
+  bool run_inline(Lock& lock, const Condition& ready, Time deadline);
   uint64_t finished_tasks() const override { return channel_.finished_tasks(); }
   void store(Lock& lock, const ray::internal::SerializedValue& value, Value& result) override;
   Result<Payload> payload(Lock& lock, const Extent& extent, rayd::ObjectId object,
@@ -90,7 +98,11 @@ class RingSession final : public Session {
   wire::Reassembler work_parts_;
   size_t unsent_results_ = 0;    // written to the store; their Done has not left
   std::vector<Extent> leaving_;  // arenas to be closed when all of those have left
-  bool leading_ = false;         // a thread sleeps on the bell
+  std::function<void(Work&&)> inline_runner_;
+  uint64_t waits_ = 0;    // that were numbered for the daemon
+  uint64_t offered_ = 0;  // in the wait of this number the next work may be taken
+  int inline_runs_ = 0;   // of this worker's thread, inside of each other
+  bool leading_ = false;  // a thread sleeps on the bell
   std::atomic<bool> work_wanted_{false};
 };
 

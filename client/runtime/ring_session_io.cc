@@ -1,4 +1,6 @@
 // How a session over rings sends, drains and waits.
+#include <pthread.h>
+
 #include <algorithm>
 
 #include "client/runtime/ring_session.h"
@@ -11,6 +13,30 @@ namespace {
 
 /// A worker without work for so long gives its arena back.
 constexpr Duration kIdleArena = Duration::millis(500);
+
+/// Calls inside of the waits of others. The rest of the stack is theirs and the last one's.
+constexpr int kMaxInlineRuns = 256;
+
+/// Whether this thread's stack is used by half at most. A call that runs inside of a wait needs as
+/// much as one that runs alone, and nobody knows how much that is.
+bool has_half_of_its_stack() {
+  struct Stack {
+    uintptr_t bottom = 0;
+    size_t bytes = 0;
+  };
+  thread_local const Stack stack = [] {
+    Stack found;
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return found;
+    void* bottom = nullptr;
+    if (pthread_attr_getstack(&attributes, &bottom, &found.bytes) != 0) found.bytes = 0;
+    found.bottom = reinterpret_cast<uintptr_t>(bottom);
+    pthread_attr_destroy(&attributes);
+    return found;
+  }();
+  const auto here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  return stack.bytes > 0 && here - stack.bottom > stack.bytes / 2;
+}
 
 }  // namespace
 
@@ -78,7 +104,11 @@ void RingSession::drain() {
       gone_ = "the daemon sent what cannot be read: " + answer.error().message;
       return;
     }
-    on_answer(std::move(*answer));
+    if (const auto* offer = std::get_if<RunInline>(&*answer)) {
+      offered_ = offer->wait;
+    } else {
+      on_answer(std::move(*answer));
+    }
   }
 }
 
@@ -129,17 +159,47 @@ bool RingSession::wait_until(Lock& lock, const Condition& ready, Time deadline, 
   }
 }
 
-bool RingSession::block_until(Lock& lock, const Condition& ready, Time deadline) {
+bool RingSession::block_until(Lock& lock, const Condition& ready, Time deadline,
+                              std::span<const rayd::ObjectId> needed) {
   drain();
   if (ready()) return true;
-  if (current_call == nullptr) return Session::block_until(lock, ready, deadline);
+  if (current_call == nullptr) return Session::block_until(lock, ready, deadline, needed);
   core_.flush_releases();
-  core_.outbox().push_back(Blocked{});
+  Blocked blocked;
+  if (!needed.empty() && may_run_inline()) {
+    blocked.wait = ++waits_;
+    for (const rayd::ObjectId object : needed)
+      if (!core_.is_known(object, Want::Fetch::kYes)) blocked.objects.push_back(object);
+  }
+  const uint64_t wait = blocked.wait;
+  core_.outbox().push_back(std::move(blocked));
   send(lock);
-  const bool done = wait_until(lock, ready, deadline, Waiting::kForAnswers);
+  const auto is_offered = [&] { return wait != 0 && offered_ == wait; };
+  const auto has_news = [&] { return ready() || is_offered(); };
+  bool done = wait_until(lock, has_news, deadline, Waiting::kForAnswers);
+  while (done && !ready()) {
+    done = run_inline(lock, ready, deadline);
+    if (done) done = wait_until(lock, has_news, deadline, Waiting::kForAnswers);
+  }
   core_.outbox().push_back(Unblocked{});
   send(lock);
   return done;
+}
+
+// ---- work -------------------------------------------------------------------------------------
+
+/// The next whole message of the work ring; none: there is none now, or the ring is broken.
+std::optional<RingSession::Work> RingSession::claim_work() {
+  for (;;) {
+    const shm::Popped popped = channel_.work().try_claim(buffer_.span());
+    if (popped.state == shm::Pop::kEmpty) return std::nullopt;
+    if (popped.state == shm::Pop::kCorrupt) throw_gone("the daemon broke the work ring's protocol");
+    const auto whole = work_parts_.add(popped.bytes);
+    if (whole.ok() && whole->empty()) continue;
+    auto message = whole.ok() ? wire::decode_work_message(*whole) : whole.error();
+    if (!message) throw_gone("the daemon sent work that cannot be read");
+    return Work{std::move(*message), popped.sequence};
+  }
 }
 
 std::optional<RingSession::Work> RingSession::next_work() {
@@ -148,15 +208,7 @@ std::optional<RingSession::Work> RingSession::next_work() {
     core_.flush_releases();
     send(lock);
     for (;;) {
-      const shm::Popped popped = channel_.work().try_claim(buffer_.span());
-      if (popped.state == shm::Pop::kMessage) {
-        const auto whole = work_parts_.add(popped.bytes);
-        if (whole.ok() && whole->empty()) continue;
-        auto message = whole.ok() ? wire::decode_work_message(*whole) : whole.error();
-        if (!message) return std::nullopt;
-        return Work{std::move(*message), popped.sequence};
-      }
-      if (popped.state == shm::Pop::kCorrupt) return std::nullopt;
+      if (auto work = claim_work()) return work;
       const auto has_work = [&] { return channel_.work().peek_ready(); };
       if (wait_until(lock, has_work, now_boottime() + kIdleArena, Waiting::kForWork)) continue;
       close_idle_arena(lock);
@@ -164,6 +216,35 @@ std::optional<RingSession::Work> RingSession::next_work() {
     }
   } catch (const api::RayException&) {
     return std::nullopt;
+  }
+}
+
+// A plain task's own thread only: an actor's ring brings its calls, whose turn comes later.
+bool RingSession::may_run_inline() const {
+  return inline_runner_ && current_call->actor.is_nil() && inline_runs_ < kMaxInlineRuns &&
+         has_half_of_its_stack();
+}
+
+// Takes and runs what was offered to this wait. False: the deadline has come.
+bool RingSession::run_inline(Lock& lock, const Condition& ready, Time deadline) {
+  const auto has_work = [&] { return channel_.work().peek_ready(); };
+  for (;;) {
+    auto work = claim_work();
+    if (!work) {  // all that was there has been taken back
+      if (!wait_until(
+              lock, [&] { return ready() || has_work(); }, deadline, Waiting::kForWork))
+        return false;
+      if (ready()) return true;
+      continue;
+    }
+    const bool is_run = std::holds_alternative<wire::RunCall>(work->message);
+    if (is_run) offered_ = 0;
+    ++inline_runs_;
+    lock.unlock();
+    inline_runner_(std::move(*work));
+    lock.lock();
+    --inline_runs_;
+    if (is_run) return true;
   }
 }
 

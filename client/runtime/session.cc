@@ -56,6 +56,7 @@ CallTemplate Session::translate(const api::CallTemplate& definition) const {
   const api::FunctionInfo& function = api::function_info(*definition.function);
   CallTemplate call;
   call.function = {image_, function.name, function.type};
+  call.environment = environment_;
   call.display_name = definition.options.name;
   call.max_retries = definition.options.max_retries;
   call.retry_exceptions = definition.options.retry_exceptions == api::RetryExceptions::kYes
@@ -224,12 +225,14 @@ api::Waited Session::get(std::span<const api::ObjectId> ids, int64_t timeout_ms,
     const std::span<const rayd::ObjectId> part{objects.data() + begin, end - begin};
     core_.want(part, Want::Fetch::kYes);
     send(lock);
-    size_t known = 0;  // those before it are known for good
-    const auto ready = [&] {
-      while (known < part.size() && core_.is_known(part[known], Want::Fetch::kYes)) ++known;
-      return known == part.size();
-    };
-    if (!block_until(lock, ready, deadline)) {
+    for (size_t first = 0; first < part.size(); first += kMaxIdsPerMessage) {
+      const auto some = part.subspan(first, std::min(kMaxIdsPerMessage, part.size() - first));
+      size_t known = 0;  // those before it are known for good
+      const auto ready = [&] {
+        while (known < some.size() && core_.is_known(some[known], Want::Fetch::kYes)) ++known;
+        return known == some.size();
+      };
+      if (block_until(lock, ready, deadline, some)) continue;
       core_.unwant(part);
       send(lock);
       return api::Waited::kTimeout;

@@ -103,7 +103,13 @@ class Session : public ray::internal::Runtime, public std::enable_shared_from_th
                                   uint64_t bytes) = 0;
 
   /// wait_until for a program that has nothing else to do: what it let go of is released before.
-  virtual bool block_until(Lock& lock, const Condition& ready, Time deadline);
+  /// `needed`, at most kMaxIdsPerMessage: it is ready when the values of all these are there; none:
+  /// nobody can say.
+  virtual bool block_until(Lock& lock, const Condition& ready, Time deadline,
+                           std::span<const rayd::ObjectId> needed);
+  bool block_until(Lock& lock, const Condition& ready, Time deadline) {
+    return block_until(lock, ready, deadline, {});
+  }
 
   CallTemplate translate(const ray::internal::CallTemplate& definition) const;
   std::vector<Arg> pack_arguments(Lock& lock, std::span<const ray::internal::Argument> arguments,
@@ -127,6 +133,7 @@ class Session : public ray::internal::Runtime, public std::enable_shared_from_th
   std::condition_variable followers_;
   SessionCore core_;
   ImageHash image_;
+  std::vector<std::pair<std::string, std::string>> environment_;  // given to a worker
   std::map<ray::internal::CallTemplate, ray::internal::TemplateId> templates_;
   std::map<uint64_t, ClientAnswer> replies_;  // to getActor and requestArena, by request
   std::set<uint64_t> given_up_;               // whose answers may still come

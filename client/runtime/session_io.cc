@@ -40,7 +40,8 @@ void Session::exit_actor() {
   api::throw_error(ray::ErrorCode::kInvalidArgument, "ExitActor outside of an actor's method");
 }
 
-bool Session::block_until(Lock& lock, const Condition& ready, Time deadline) {
+bool Session::block_until(Lock& lock, const Condition& ready, Time deadline,
+                          std::span<const rayd::ObjectId>) {
   drain();
   if (ready()) return true;
   core_.flush_releases();

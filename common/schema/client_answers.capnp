@@ -35,5 +35,9 @@ struct ClientAnswer {
     sessionError @12 :Text;
     # The last message of a session that broke the protocol: what was wrong.
     groups @13 :V.GroupReply;
+    runInline @14 :UInt64;
+    # To a worker whose wait (ClientMessage.blocked) has this number, when max_workers leaves no
+    # other for a task that it waits for: the task is, or soon will be, in its work ring, to be
+    # claimed and run before it goes on waiting. Of a wait that is over: ignored.
   }
 }

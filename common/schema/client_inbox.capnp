@@ -49,8 +49,14 @@ struct ClientMessage {
       # true: with the value; false: only that it is ready.
     }
     unwant @17 :List(V.Id);
-    blocked @18 :Void;
-    # The running call of this worker waits; its CPUs are lent.
+    blocked :group {
+      # The running call of this worker waits; its CPUs are lent.
+      wait @18 :UInt64;
+      # Not 0: the number of this wait, in which it can run a task that it waits for
+      # (ClientAnswer.runInline).
+      objects @40 :List(V.Id);
+      # With a number: all that it waits for; each was wanted with its value before.
+    }
     unblocked @19 :Void;
     cancel :group {
       task @20 :V.Id;

@@ -51,7 +51,11 @@ interface Daemon {
 
   submitJob @5 (workload :Text, parameters :List(J.JobParameter), name :Text, nameSpace :Text,
                 retries :Int32, queue :Bool, module :Text, demand :V.Resources,
-                placement :V.Placement) -> (job :UInt32);
+                placement :V.Placement, environment :List(V.Variable), operation :V.Client,
+                operationSeq :UInt64) -> (job :UInt32);
+  # `environment` is that of its root and of what this submits. `operation` and its number are the
+  # caller's, at random: repeated, the submit gets the job that it got before, should the reply have
+  # been lost with the daemon. All zero: it is not repeated.
   # The parameters are checked by the caller against the module's description (findModule…); `queue`
   # lets an infeasible job wait; `demand` and `placement` are those of its root. A
   # parameter of kind input carries its content.

@@ -79,8 +79,13 @@ struct Unwant {
   std::vector<ObjectId> objects;
 };
 
-/// The running task of this worker waits: its CPUs are lent until Unblocked.
-struct Blocked {};
+/// The running task of this worker waits: its CPUs are lent until Unblocked. `wait` numbers the
+/// waits of a worker that may be told to run a task inside of them (RunInline), and `objects` are
+/// all that it waits for then; 0: not in this one.
+struct Blocked {
+  uint64_t wait = 0;
+  std::vector<ObjectId> objects;  // at most 100, wanted with their values before
+};
 struct Unblocked {};
 
 struct Cancel {
@@ -165,13 +170,20 @@ inline std::string store_full_text(uint64_t wanted_bytes, const ArenaRefused& re
          " in use. Drop references, or start with a larger --object-store-memory";
 }
 
+/// No worker is left (max_workers) for a task that wait number `wait` of this worker needs: it is,
+/// or soon will be, in the work ring, to be claimed and run inside of the wait. Means nothing once
+/// that wait is over; the daemon takes the task back when it hears of that.
+struct RunInline {
+  uint64_t wait = 0;
+};
+
 /// A message was refused (a hostile or mistaken client): the session ends after it.
 struct SessionError {
   std::string message;
 };
 
-using ClientAnswer =
-    std::variant<Ready, ActorFound, ArenaGranted, ArenaRefused, SessionError, GroupReply>;
+using ClientAnswer = std::variant<Ready, ActorFound, ArenaGranted, ArenaRefused, SessionError,
+                                  GroupReply, RunInline>;
 
 // ---- daemon → worker: work --------------------------------------------------------------------
 

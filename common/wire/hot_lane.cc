@@ -87,7 +87,12 @@ void fill(ToDaemon root, const Want& message) {
 void fill(ToDaemon root, const Unwant& message) {
   write_ids(root.initUnwant(count(message.objects)), message.objects);
 }
-void fill(ToDaemon root, const Blocked&) { root.setBlocked(); }
+void fill(ToDaemon root, const Blocked& message) {
+  auto group = root.initBlocked();
+  group.setWait(message.wait);
+  if (!message.objects.empty())
+    write_ids(group.initObjects(count(message.objects)), message.objects);
+}
 void fill(ToDaemon root, const Unblocked&) { root.setUnblocked(); }
 void fill(ToDaemon root, const Cancel& message) {
   auto group = root.initCancel();
@@ -218,7 +223,10 @@ ClientMessage read_client_message(schema::ClientMessage::Reader root, ClientId s
                   group.getFetch() ? Want::Fetch::kYes : Want::Fetch::kNo};
     }
     case schema::ClientMessage::UNWANT: return Unwant{read_object_ids(root.getUnwant())};
-    case schema::ClientMessage::BLOCKED: return Blocked{};
+    case schema::ClientMessage::BLOCKED: {
+      const auto group = root.getBlocked();
+      return Blocked{group.getWait(), read_object_ids(group.getObjects())};
+    }
     case schema::ClientMessage::UNBLOCKED: return Unblocked{};
     case schema::ClientMessage::DONE: return read_done(root.getDone());
     default: return read_rare(root);
@@ -257,6 +265,7 @@ void fill(ToClientRoot root, const ArenaRefused& message) {
 void fill(ToClientRoot root, const SessionError& message) {
   root.setSessionError(as_text(message.message));
 }
+void fill(ToClientRoot root, const RunInline& message) { root.setRunInline(message.wait); }
 
 void fill(ToClientRoot root, const GroupReply& message) { write(root.initGroups(), message); }
 
@@ -285,6 +294,7 @@ ClientAnswer read_client_answer(schema::ClientAnswer::Reader root) {
     }
     case schema::ClientAnswer::SESSION_ERROR: return SessionError{text_of(root.getSessionError())};
     case schema::ClientAnswer::GROUPS: return read_group_reply(root.getGroups());
+    case schema::ClientAnswer::RUN_INLINE: return RunInline{root.getRunInline()};
     default: throw Malformed{"an answer of unknown kind"};
   }
 }

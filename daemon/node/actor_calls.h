@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/node/attempt_children.h"
 #include "daemon/node/objects_record.h"
 #include "daemon/node/parts.h"
 #include "daemon/node/seq_table.h"
@@ -49,8 +50,9 @@ class ActorCalls {
   void on_peer(NodeContext& context, NodeId from, StaleIncarnation&& message);
   void on_client_gone(NodeContext& context, ClientId client);
   void on_job_ended(NodeContext& context, JobId job);
-  /// The calls of a cancelled attempt: those of its client with higher numbers than `base`.
-  void cancel_children(NodeContext& context, ClientId parent, uint64_t base, const ErrorRef& cause);
+  /// The calls of a cancelled attempt of this client.
+  void cancel_children(NodeContext& context, ClientId parent, const AttemptChildren& children,
+                       const ErrorRef& cause);
   void on_node_dead(NodeContext& context, NodeId node);
   /// After a head restart: subscriptions, and then unanswered operations again.
   void reannounce(Announce& announce) const;

@@ -243,11 +243,11 @@ void ActorCalls::cancel(NodeContext& context, Call& call, const ErrorRef& cause,
                      CancelCall{actor.id, actor.incarnation, caller.client, call.n, recursive});
 }
 
-void ActorCalls::cancel_children(NodeContext& context, ClientId parent, uint64_t base,
-                                 const ErrorRef& cause) {
+void ActorCalls::cancel_children(NodeContext& context, ClientId parent,
+                                 const AttemptChildren& children, const ErrorRef& cause) {
   std::vector<TaskId> calls;
   calls_.for_each_of(parent, [&](TaskId id, const Call&) {
-    if (id.seq() > base) calls.push_back(id);
+    if (children.contains(id.seq())) calls.push_back(id);
   });
   for (const TaskId id : calls)
     if (Call* call = calls_.find(id)) cancel(context, *call, cause, Cancel::Recursive::kYes);

@@ -174,7 +174,7 @@ void ActorHost::cancel_what_it_submitted(NodeContext& context, const Instance& i
   const Slot& slot = instance.slots.front();
   if (slot.state == Slot::State::kStarted && slot.cancels_children == Cancel::Recursive::kYes)
     parts_.tasks.cancel_children(
-        context, instance.worker, Cancel::Force::kNo,
+        context, instance.worker, 0, Cancel::Force::kNo,
         make_error(ErrorCode::kCancelled, "the call that submitted it was cancelled"));
 }
 

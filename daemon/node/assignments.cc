@@ -336,6 +336,7 @@ void Assignments::on_done(NodeContext& context, ClientId id, Done&& message) {
     if (slot.state != Slot::State::kRevoking) return;
   }
   if (position == worker->slots.size()) return;
+  if (position > 0 && position < worker->nested_calls()) return;  // it waits for one that has begun
   const uint32_t index = worker->slots[position].attempt_index;
   Attempt& attempt = attempts_[index];
   std::string fault = fault_in_results(parts_, id, *attempt.call, message);
@@ -357,7 +358,7 @@ void Assignments::on_done(NodeContext& context, ClientId id, Done&& message) {
   } else {
     tell_done(context, index, std::move(message));
   }
-  cancel_what_it_submitted(context, *worker);
+  cancel_what_it_submitted(context, *worker, 0);
 }
 
 void Assignments::on_peer(NodeContext& context, NodeId, Discard&& message) {

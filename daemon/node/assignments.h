@@ -45,6 +45,9 @@ class Assignments {
   void on_slot_revoked(NodeContext& context, const SlotRevoked& message);
   void on_worker_died(NodeContext& context, const WorkerDied& message);
   void on_node_dead(NodeContext& context, NodeId node);
+  /// At the end of every input, when all who wait have been told what there is to tell: should
+  /// max_workers leave no worker for what they wait for, it runs inside of a wait, or one fails.
+  void relieve_limit(NodeContext& context);
   /// Resources or a worker became free: hand out queued attempts.
   void dispatch(NodeContext& context);
   void on_tick(NodeContext& context);
@@ -82,6 +85,8 @@ class Assignments {
 
   // ---- for Workers ------------------------------------------------------------------------------
   void on_worker_blocked(NodeContext& context, Worker& worker);
+  /// The wait is over for which the worker was given its first slot, which it has not begun.
+  void on_wait_over(NodeContext& context, Worker& worker);
   /// No worker of this runtime can be started.
   void fail_runtime(NodeContext& context, RuntimeId runtime, const ErrorRef& cause);
   void on_job_ended(NodeContext& context, JobId job);
@@ -158,6 +163,7 @@ class Assignments {
   static void note_duration(ShapeQueue& queue, Duration duration);
   void leave_queue(Attempt& attempt);
   void push(NodeContext& context, Worker& worker, uint32_t index, std::vector<Value>&& values);
+  Run enter_slot(NodeContext& context, Worker& worker, uint32_t index, std::vector<Value>&& values);
   void sort_waiting();
   void place_on_free(NodeContext& context, ShapeId shape);
   void line_up(NodeContext& context, ShapeId shape, uint64_t barrier);
@@ -171,11 +177,20 @@ class Assignments {
   void revoke_slot(NodeContext& context, Worker& worker, Slot& slot);
   void revoke_behind(NodeContext& context, Worker& worker);
   void on_started_despite(NodeContext& context, Worker& worker, Slot& slot);
-  void cancel_what_it_submitted(NodeContext& context, const Worker& worker);
+  void cancel_what_it_submitted(NodeContext& context, const Worker& worker, size_t position);
   void remove_slot(NodeContext& context, Worker& worker, size_t position);
   void check_condemned(NodeContext& context, Worker& worker);
   void leave_worker(NodeContext& context, Worker& worker);
-  void relieve_limit(NodeContext& context);
+  void leave_shape(Worker& worker);
+  void join_shape(Worker& worker, ShapeId shape);
+
+  // calls inside of waits
+  std::vector<ObjectId> unanswered(const Worker& worker) const;
+  bool run_inline(NodeContext& context, Worker& worker);
+  bool holds_resources(uint32_t index) const;
+  bool may_run_inline(const Worker& worker, uint32_t index, ObjectId wanted) const;
+  void end_inline(NodeContext& context, Worker& worker);
+  void fail_wait(NodeContext& context, Worker& worker);
 
   void remember_ended(TaskId task, uint32_t attempt);
 

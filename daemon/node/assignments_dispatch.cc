@@ -96,7 +96,6 @@ void Assignments::dispatch(NodeContext& context) {
   }
   take_back_overtaken(context);
   is_dispatching_ = false;
-  if (queued_ > 0 && parts_.workers.all_blocked_at_limit()) relieve_limit(context);
 }
 
 // Oldest head first; shapes where nothing waits leave.
@@ -126,8 +125,7 @@ void Assignments::place_on_free(NodeContext& context, ShapeId shape) {
     const uint32_t index = head(queue);
     if (!resolve(context, index, values)) continue;
     Worker* worker = parts_.workers.take_idle(context, shape);
-    if (queue.workers.empty()) active_.push_back(shape);
-    queue.workers.push_back(worker);
+    join_shape(*worker, shape);
     push(context, *worker, index, std::move(values));
   }
 }
@@ -186,7 +184,8 @@ Worker* Assignments::shortest_line(NodeContext& context, const ShapeQueue& queue
   for (Worker* worker : queue.workers) {
     if (worker->slots.size() >= limit || worker->state != Worker::State::kBusy) continue;
     if (worker->is_blocked || worker->revoking > 0 || worker->id == submitter) continue;
-    if (worker->condemned_for != kNoAttempt) continue;
+    if (worker->condemned_for != kNoAttempt || !worker->outer.empty()) continue;
+    if (worker->slots.size() > 1 && worker->slots[1].is_left_over) continue;  // of another shape
     // As take_back_overtaken has it: what is taken back must not line up there again.
     if (context.now - worker->since >= parts_.options.overtake_after) continue;
     if (shortest == nullptr || worker->slots.size() < shortest->slots.size()) shortest = worker;
@@ -194,8 +193,33 @@ Worker* Assignments::shortest_line(NodeContext& context, const ShapeQueue& queue
   return shortest;
 }
 
+void Assignments::join_shape(Worker& worker, ShapeId shape) {
+  ShapeQueue& queue = queue_of(shape);
+  if (queue.workers.empty()) active_.push_back(shape);
+  queue.workers.push_back(&worker);
+}
+
+void Assignments::leave_shape(Worker& worker) {
+  ShapeQueue& queue = queue_of(worker.shape);
+  std::erase(queue.workers, &worker);
+  if (queue.workers.empty()) std::erase(active_, worker.shape);
+  worker.shape = scheduling::kNoId;
+}
+
 void Assignments::push(NodeContext& context, Worker& worker, uint32_t index,
                        std::vector<Value>&& values) {
+  Run run = enter_slot(context, worker, index, std::move(values));
+  worker.slots.push_back({index, Slot::State::kQueued});
+  if (worker.slots.size() == 1) {
+    worker.since = context.now;
+    worker.depth = attempts_[index].depth;
+  }
+  context.out.push_back(ToWorker{worker.id, std::move(run)});
+}
+
+// What is to be pushed into the worker's ring; the slot is the caller's to enter.
+Run Assignments::enter_slot(NodeContext& context, Worker& worker, uint32_t index,
+                            std::vector<Value>&& values) {
   Attempt& attempt = attempts_[index];
   leave_queue(attempt);
   attempt.phase = Attempt::Phase::kSlot;
@@ -207,14 +231,9 @@ void Assignments::push(NodeContext& context, Worker& worker, uint32_t index,
       attempt.granted.push_back(object);
     }
   }
-  worker.slots.push_back({index, Slot::State::kQueued});
-  if (worker.slots.size() == 1) {
-    worker.since = context.now;
-    worker.depth = attempt.depth;
-  }
   Run run{attempt.task, attempt.number, attempt.call, std::move(values), {}, 0, attempt.job, {}};
   for (const scheduling::GpuShare& share : worker.gpus) run.gpus.push_back(share.device);
-  context.out.push_back(ToWorker{worker.id, std::move(run)});
+  return run;
 }
 
 void Assignments::note_duration(ShapeQueue& queue, Duration duration) {
@@ -234,7 +253,7 @@ void Assignments::take_back_overtaken(NodeContext& context) {
     if (!parts_.workers.fits(what.demand)) continue;
     if (!parts_.workers.has_idle(what.runtime) && !parts_.workers.may_start()) continue;
     for (Worker* worker : queue_of(shape).workers) {
-      if (worker->slots.size() <= worker->revoking + 1) continue;
+      if (worker->slots.size() <= worker->revoking + worker->nested_calls()) continue;
       const Time at = worker->since + parts_.options.overtake_after;
       if (at <= context.now) {
         revoke_behind(context, *worker);

@@ -57,9 +57,9 @@ void Assignments::revoke_slot(NodeContext& context, Worker& worker, Slot& slot) 
   context.out.push_back(RevokeSlot{worker.id, attempt.task, attempt.number});
 }
 
-// All but the first slot: they come back to their old places in the queue.
+// All but what has begun: they come back to their old places in the queue.
 void Assignments::revoke_behind(NodeContext& context, Worker& worker) {
-  for (size_t i = 1; i < worker.slots.size(); ++i)
+  for (size_t i = worker.nested_calls(); i < worker.slots.size(); ++i)
     if (worker.slots[i].state == Slot::State::kQueued)
       revoke_slot(context, worker, worker.slots[i]);
 }
@@ -97,7 +97,7 @@ void Assignments::on_slot_revoked(NodeContext& context, const SlotRevoked& messa
   } else {
     tell_revoked(context, index);
   }
-  cancel_what_it_submitted(context, *worker);
+  cancel_what_it_submitted(context, *worker, 0);
   parts_.workers.serve(context);
 }
 
@@ -110,32 +110,43 @@ void Assignments::on_started_despite(NodeContext& context, Worker& worker, Slot&
     check_condemned(context, worker);
     return;
   }
-  context.out.push_back(SetCancelWord{worker.id, attempt.task, attempt.number});
+  size_t position = 0;
+  while (&worker.slots[position] != &slot) ++position;
+  const bool is_nested = position < worker.nested_calls();
+  // The cancel word is the innermost call's; one that waits below is told when it goes on.
+  if (position == 0 || !is_nested)
+    context.out.push_back(SetCancelWord{worker.id, attempt.task, attempt.number});
   if (attempt.wish == Attempt::Wish::kForce && worker.state == Worker::State::kBusy) {
     worker.condemned_for = index;
     revoke_behind(context, worker);
   }
   check_condemned(context, worker);
-  if (&slot == &worker.slots.front()) cancel_what_it_submitted(context, worker);
+  if (is_nested) cancel_what_it_submitted(context, worker, position);
 }
 
-// What the worker has submitted is the first slot's, until its Done has come: a later slot that has
-// been claimed already must wait for that, or the work of the one before it would be cancelled.
-void Assignments::cancel_what_it_submitted(NodeContext& context, const Worker& worker) {
-  if (worker.slots.empty() || worker.slots.front().state != Slot::State::kStarted) return;
-  const Attempt& attempt = attempts_[worker.slots.front().attempt_index];
+// What a worker has submitted is that of the calls that have begun, until their Done has come: a
+// later slot that has been claimed already must wait for that, or the work of the one before it
+// would be cancelled.
+void Assignments::cancel_what_it_submitted(NodeContext& context, const Worker& worker,
+                                           size_t position) {
+  if (position >= worker.nested_calls()) return;
+  const Slot& slot = worker.slots[position];
+  if (slot.state != Slot::State::kStarted) return;
+  const Attempt& attempt = attempts_[slot.attempt_index];
   if (attempt.wish < Attempt::Wish::kCancel || attempt.recursive != Cancel::Recursive::kYes) return;
   const auto force =
       attempt.wish == Attempt::Wish::kForce ? Cancel::Force::kYes : Cancel::Force::kNo;
-  parts_.tasks.cancel_children(context, worker.id, force, parent_was_cancelled());
+  parts_.tasks.cancel_children(context, worker.id, position, force, parent_was_cancelled());
 }
 
-// A forced cancel kills only if its attempt is the claimed one: no other slot of the worker may be
-// running or about to run.
+// A forced cancel kills only if its attempt is a claimed one: no slot of the worker behind it may
+// be running or about to run. What has begun inside of its wait, or around it, dies with it.
 void Assignments::check_condemned(NodeContext& context, Worker& worker) {
   if (worker.condemned_for == kNoAttempt || worker.revoking > 0) return;
-  const bool is_alone =
-      worker.slots.size() == 1 && worker.slots.front().attempt_index == worker.condemned_for;
+  const uint32_t index = worker.condemned_for;
+  const bool is_alone = worker.slots.size() == worker.nested_calls() &&
+                        std::any_of(worker.slots.begin(), worker.slots.end(),
+                                    [&](const Slot& slot) { return slot.attempt_index == index; });
   worker.condemned_for = kNoAttempt;
   if (is_alone) parts_.workers.end(context, worker.id, StopWorker::How::kKill);
 }
@@ -144,20 +155,25 @@ void Assignments::remove_slot(NodeContext& context, Worker& worker, size_t posit
   const auto it = worker.slots.begin() + static_cast<ptrdiff_t>(position);
   if (it->state == Slot::State::kRevoking) --worker.revoking;
   attempts_[it->attempt_index].worker = nullptr;
+  if (it->is_left_over) parts_.workers.drop_left_over(worker);
   worker.slots.erase(it);
   if (position > 0 || worker.slots.empty()) return;
+  if (!worker.outer.empty()) {
+    end_inline(context, worker);
+  } else if (worker.slots.front().is_left_over) {
+    worker.slots.front().is_left_over = false;
+    leave_shape(worker);
+    const ShapeId shape = attempts_[worker.slots.front().attempt_index].shape;
+    join_shape(worker, shape);
+    parts_.workers.run_left_over(worker, shape);
+  }
   worker.since = context.now;
   worker.depth = attempts_[worker.slots.front().attempt_index].depth;
 }
 
 // It has no slots: others may have it.
 void Assignments::leave_worker(NodeContext& context, Worker& worker) {
-  if (worker.shape != scheduling::kNoId) {
-    ShapeQueue& queue = queue_of(worker.shape);
-    std::erase(queue.workers, &worker);
-    if (queue.workers.empty()) std::erase(active_, worker.shape);
-    worker.shape = scheduling::kNoId;
-  }
+  if (worker.shape != scheduling::kNoId) leave_shape(worker);
   parts_.workers.become_idle(context, worker);
 }
 
@@ -215,33 +231,6 @@ void Assignments::on_job_ended(NodeContext& context, JobId job) {
     if (attempt.phase == Attempt::Phase::kSlot && attempt.job == job && !is_own(attempt))
       revoke(context, index, RevokeReason::kForce, Cancel::Recursive::kYes);
   }
-}
-
-// At max_workers with every worker waiting, the one that began to wait last gives up: its wait
-// fails, naming the limit. One at a time; its end may be all that the others need.
-void Assignments::relieve_limit(NodeContext& context) {
-  Worker* last = nullptr;
-  for (Worker* worker : parts_.workers.all()) {
-    if (!worker->is_blocked) continue;
-    if (worker->is_relieved) return;
-    if (last == nullptr || worker->blocked_order > last->blocked_order) last = worker;
-  }
-  if (last == nullptr) return;
-  last->is_relieved = true;
-  auto error = std::make_shared<ErrorInfo>();
-  error->code = ErrorCode::kWorkersLimit;
-  error->node = parts_.options.node;
-  if (!last->slots.empty()) {
-    const Attempt& attempt = attempts_[last->slots.front().attempt_index];
-    error->task = attempt.task;
-    error->function = attempt.call->function.name;
-    error->attempt = attempt.number;
-  }
-  error->message = "all " + std::to_string(parts_.workers.max_workers()) + " workers of " +
-                   to_string(parts_.options.node) +
-                   " wait and no other may be started (max_workers), so the tasks they wait for "
-                   "cannot run: raise max_workers, or wait less deep";
-  parts_.objects.fail_wants(context, last->id, error);
 }
 
 // ---- what others ask ----------------------------------------------------------------------------

@@ -10,9 +10,20 @@ namespace rayd::node {
 
 Assignments::Activity Assignments::activity_of(uint32_t index) const {
   const Attempt& attempt = attempts_[index];
-  const bool runs = attempt.phase == Attempt::Phase::kSlot &&
-                    attempt.worker->slots.front().attempt_index == index;
-  return runs ? Activity::kRuns : Activity::kWaits;
+  if (attempt.phase != Attempt::Phase::kSlot) return Activity::kWaits;
+  const Worker& worker = *attempt.worker;
+  for (size_t i = 0; i < worker.nested_calls(); ++i)
+    if (worker.slots[i].attempt_index == index) return Activity::kRuns;
+  return Activity::kWaits;
+}
+
+// The worker's shape's demand is held for one of the slots that are not inside of another's wait.
+bool Assignments::holds_resources(uint32_t index) const {
+  const Worker& worker = *attempts_[index].worker;
+  for (size_t i = 0; i < worker.slots.size(); ++i)
+    if (worker.slots[i].attempt_index == index)
+      return i < worker.nested_calls() || worker.slots[i].is_left_over;
+  return false;
 }
 
 std::string Assignments::pending_reason(uint32_t index) const {
@@ -59,6 +70,7 @@ void Assignments::append_to(Snapshot& snapshot) const {
         entry.phase = activity_of(index) == Activity::kRuns ? AttemptSnapshot::Phase::kRunning
                                                             : AttemptSnapshot::Phase::kSlot;
         entry.worker = attempt.worker->id;
+        if (holds_resources(index)) entry.holds = AttemptSnapshot::Holds::kYes;
     }
     snapshot.attempts.push_back(entry);
   }

@@ -33,6 +33,8 @@ void NodeCore::on(NodeContext& context, NodeInput&& input) {
   State& state = *state_;
   std::visit([&](auto&& message) { state.on(context, std::move(message)); }, std::move(input));
   state.work(context);
+  state.assignments.relieve_limit(context);
+  state.work(context);
   state.send_view(context);
 }
 

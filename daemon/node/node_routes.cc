@@ -22,7 +22,7 @@ void NodeCore::State::dispatch(NodeContext& context, ClientId client, ClientMess
                  [&](Release&& m) { objects.on_release(context, client, m); },
                  [&](Want&& m) { objects.on_want(context, client, m); },
                  [&](Unwant&& m) { objects.on_unwant(context, client, m); },
-                 [&](Blocked&&) { workers.on_blocked(context, client); },
+                 [&](Blocked&& m) { workers.on_blocked(context, client, std::move(m)); },
                  [&](Unblocked&&) { workers.on_unblocked(context, client); },
                  [&](Cancel&& m) { on_cancel(context, client, m); },
                  [&](KillActor&& m) { actor_calls.on_kill(context, client, m); },

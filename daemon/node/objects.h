@@ -98,8 +98,10 @@ class Objects {
   bool holds_some_of(ClientId client, TaskId task) const;
   /// What the client wants and has not been told, in the order it asked.
   std::vector<ObjectId> wanted_by(ClientId client) const;
-  /// Its wants end with this error as their value (max_workers are blocked).
-  void fail_wants(NodeContext& context, ClientId client, ErrorRef cause);
+  bool is_wanted_by(ClientId client, ObjectId object) const;
+  /// These wants end with this error as their value (max_workers are blocked).
+  void fail_wants(NodeContext& context, ClientId client, const std::vector<ObjectId>& wanted,
+                  const ErrorRef& cause);
 
   // ---- peers --------------------------------------------------------------------------------
   void on_peer(NodeContext& context, NodeId from, Borrow&& message);

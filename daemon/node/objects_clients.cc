@@ -154,17 +154,26 @@ std::vector<ObjectId> Objects::wanted_by(ClientId client) const {
   return wanted;
 }
 
+bool Objects::is_wanted_by(ClientId client, ObjectId object) const {
+  const ObjectRecord* record = find(object);
+  return record != nullptr && find_wait(*record, Waiter{}, client) != 0;
+}
+
 void Objects::remove_wants(ClientId client) {
   ObjectsClient& state = client_state(client);
   while (state.first_want != 0)
     remove_wait(*find(waits_[state.first_want].object), state.first_want);
 }
 
-void Objects::fail_wants(NodeContext& context, ClientId client, ErrorRef cause) {
-  const std::vector<ObjectId> wanted = wanted_by(client);
-  remove_wants(client);
-  for (const ObjectId object : wanted)
+void Objects::fail_wants(NodeContext& context, ClientId client, const std::vector<ObjectId>& wanted,
+                         const ErrorRef& cause) {
+  for (const ObjectId object : wanted) {
+    ObjectRecord* record = find(object);
+    const uint32_t position = record == nullptr ? 0 : find_wait(*record, Waiter{}, client);
+    if (position == 0) continue;
+    remove_wait(*record, position);
     context.out.emplace_back(ToClient{client, Ready{object, Value::of_error(cause)}});
+  }
 }
 
 void Objects::on_client_gone(NodeContext& context, ClientId client) {

@@ -54,6 +54,9 @@ struct AttemptSnapshot {
   enum class Phase : uint8_t { kPulling, kQueued, kSlot, kRunning };
   Phase phase = Phase::kPulling;
   ClientId worker;  // kSlot, kRunning
+  /// Its worker holds resources for it, and not for one before it that it will follow.
+  enum class Holds : bool { kNo, kYes };
+  Holds holds = Holds::kNo;
 };
 
 enum class WorkerPhase : uint8_t { kStarting, kIdle, kBusy, kBlocked, kActor, kEnding };

@@ -52,8 +52,8 @@ void Tasks::on_submit(NodeContext& context, ClientId client, Submit&& message) {
   task.call = std::move(call);
   task.args = std::move(message.args);
   hold_arguments(context, task);
-  if (submitter.cancelled) {
-    finish_with_error(context, id, task, cancelled_error(id, task, submitter.cancelled));
+  if (submitter.running.cancelled) {
+    finish_with_error(context, id, task, cancelled_error(id, task, submitter.running.cancelled));
     return;
   }
   wait_for_arguments(context, id, task);
@@ -332,8 +332,24 @@ uint64_t Tasks::unfinished_of(ClientId client) const {
 void Tasks::begin_attempt(ClientId worker) {
   const auto it = submitters_.find(worker);  // leaves the memory of the last one to its owner
   if (it == submitters_.end()) return;
-  it->second.attempt_base = std::max(it->second.last_seq, it->second.last_call_seq);
-  it->second.cancelled.reset();
+  it->second.running = {};
+  it->second.running.after = it->second.last_of_all();
+}
+
+void Tasks::begin_inline(ClientId worker) {
+  Submitter& submitter = submitter_of(worker);
+  submitter.outer.push_back(std::move(submitter.running));
+  submitter.running = {};
+  submitter.running.after = submitter.last_of_all();
+}
+
+void Tasks::end_inline(ClientId worker) {
+  Submitter& submitter = submitter_of(worker);
+  const uint64_t after = submitter.running.after;
+  submitter.running = std::move(submitter.outer.back());
+  submitter.outer.pop_back();
+  if (submitter.last_of_all() > after)
+    submitter.running.inline_runs.emplace_back(after, submitter.last_of_all());
 }
 
 // ---- for Assignments ----------------------------------------------------------------------------

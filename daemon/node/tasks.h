@@ -12,6 +12,7 @@
 // needed again starts again (on_lost): charged to its retries, its own arguments first.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "daemon/node/assignments.h"
+#include "daemon/node/attempt_children.h"
 #include "daemon/node/parts.h"
 #include "daemon/node/seq_table.h"
 #include "daemon/node/snapshot.h"
@@ -42,9 +44,14 @@ class Tasks {
   void on_job_ended(NodeContext& context, JobId job);
   /// Children of an attempt that was cancelled, its calls of actors among them. What it submits
   /// from now on is cancelled too.
-  void cancel_children(NodeContext& context, ClientId parent, Cancel::Force force, ErrorRef cause);
+  /// `inline_runs`: how many run inline above the attempt.
+  void cancel_children(NodeContext& context, ClientId parent, size_t inline_runs,
+                       Cancel::Force force, ErrorRef cause);
   /// The worker's attempt has ended: what it submits from now on belongs to its next one.
   void begin_attempt(ClientId worker);
+  /// The worker's attempt waits, and another runs inside of the wait; and the wait goes on.
+  void begin_inline(ClientId worker);
+  void end_inline(ClientId worker);
   /// The client is dead. A driver's tasks are cancelled, and the children of the attempt that a
   /// worker ran; what a worker submitted in earlier attempts goes on.
   void on_client_gone(NodeContext& context, ClientId client, ErrorRef cause);
@@ -115,12 +122,15 @@ class Tasks {
   struct Submitter {
     uint64_t last_seq = 0;       // of a task
     uint64_t last_call_seq = 0;  // of a call of an actor, or a creation
-    uint64_t attempt_base = 0;   // the running attempt's tasks have higher numbers
     uint64_t accepted = 0;
     uint64_t finished = 0;
     uint64_t published = 0;
-    ErrorRef cancelled;  // the running attempt was: new tasks are born cancelled
+    AttemptChildren running;             // of the attempt that runs
+    std::vector<AttemptChildren> outer;  // of those that wait below it, the outermost first
     bool is_gone = false;
+
+    uint64_t last_of_all() const { return std::max(last_seq, last_call_seq); }
+    AttemptChildren children_below(size_t inline_runs) const;
   };
   struct Lineage {
     uint64_t bytes = 0;
@@ -173,7 +183,7 @@ class Tasks {
   // cancel
   void cancel(NodeContext& context, TaskId id, Cancel::Force force, Cancel::Recursive recursive,
               const ErrorRef& cause);
-  std::vector<TaskId> children_of(ClientId parent) const;
+  std::vector<TaskId> children_of(ClientId parent, size_t inline_runs) const;
   ErrorRef cancelled_error(TaskId id, const Task& task, const ErrorRef& cause) const;
   ErrorRef node_died_error(TaskId id, const Task& task) const;
 

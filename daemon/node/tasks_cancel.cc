@@ -35,36 +35,50 @@ void Tasks::cancel(NodeContext& context, TaskId id, Cancel::Force force,
   }
 }
 
-void Tasks::cancel_children(NodeContext& context, ClientId parent, Cancel::Force force,
-                            ErrorRef cause) {
+void Tasks::cancel_children(NodeContext& context, ClientId parent, size_t inline_runs,
+                            Cancel::Force force, ErrorRef cause) {
   Submitter& submitter = submitter_of(parent);
-  if (!submitter.cancelled) submitter.cancelled = cause;
-  for (const TaskId id : children_of(parent))
+  AttemptChildren& attempt = inline_runs == 0
+                                 ? submitter.running
+                                 : submitter.outer.at(submitter.outer.size() - inline_runs);
+  if (!attempt.cancelled) attempt.cancelled = cause;
+  const AttemptChildren children = submitter.children_below(inline_runs);
+  for (const TaskId id : children_of(parent, inline_runs))
     cancel(context, id, force, Cancel::Recursive::kYes, cause);
-  parts_.actor_calls.cancel_children(context, parent, submitter.attempt_base, cause);
+  parts_.actor_calls.cancel_children(context, parent, children, cause);
 }
 
-std::vector<TaskId> Tasks::children_of(ClientId parent) const {
+AttemptChildren Tasks::Submitter::children_below(size_t inline_runs) const {
+  if (inline_runs == 0) return running;
+  AttemptChildren children = outer.at(outer.size() - inline_runs);
+  children.upto = inline_runs == 1 ? running.after : outer[outer.size() - inline_runs + 1].after;
+  return children;
+}
+
+std::vector<TaskId> Tasks::children_of(ClientId parent, size_t inline_runs) const {
   const Submitter* submitter = find_submitter(parent);
-  const uint64_t base = submitter == nullptr ? 0 : submitter->attempt_base;
+  const AttemptChildren attempt =
+      submitter == nullptr ? AttemptChildren{} : submitter->children_below(inline_runs);
   std::vector<TaskId> children;
   tasks_.for_each_of(parent, [&](TaskId id, const Task& task) {
-    if (id.seq() > base && task.state != Task::State::kFinished) children.push_back(id);
+    if (attempt.contains(id.seq()) && task.state != Task::State::kFinished) children.push_back(id);
   });
   return children;
 }
 
 ErrorRef Tasks::cancelled(ClientId client) const {
   const Submitter* submitter = find_submitter(client);
-  return submitter == nullptr ? nullptr : submitter->cancelled;
+  return submitter == nullptr ? nullptr : submitter->running.cancelled;
 }
 
 // Nobody is left who could ask them by force.
 void Tasks::on_client_gone(NodeContext& context, ClientId client, ErrorRef cause) {
-  cancel_children(context, client, Cancel::Force::kNo, std::move(cause));
-  for (const TaskId id : children_of(client))
-    to_be_killed_.emplace_back(context.now + parts_.options.cancel_grace, id);
   Submitter& submitter = submitter_of(client);
+  for (size_t inline_runs = 0; inline_runs <= submitter.outer.size(); ++inline_runs) {
+    cancel_children(context, client, inline_runs, Cancel::Force::kNo, cause);
+    for (const TaskId id : children_of(client, inline_runs))
+      to_be_killed_.emplace_back(context.now + parts_.options.cancel_grace, id);
+  }
   submitter.is_gone = true;
   if (submitter.accepted == submitter.finished) forget_submitter(client);
 }

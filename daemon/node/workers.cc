@@ -88,22 +88,30 @@ void Workers::on_died(NodeContext& context, const WorkerDied& message) {
   serve(context);
 }
 
-void Workers::on_blocked(NodeContext& context, ClientId id) {
+void Workers::on_blocked(NodeContext& context, ClientId id, Blocked&& message) {
   Worker* worker = find(id);
   if (worker == nullptr || worker->is_blocked) return;
   if (worker->state != Worker::State::kBusy && worker->state != Worker::State::kActor) return;
+  if (message.wait != 0 && message.wait <= worker->last_wait) return;  // heard before
   worker->is_blocked = true;
   worker->is_relieved = false;
   worker->blocked_order = next_order();
+  worker->wait = message.wait;
+  worker->waits_for = std::move(message.objects);
+  if (message.wait != 0) worker->last_wait = message.wait;
   worker->lent = lendable_part(worker->held);
   if (!worker->lent.is_zero()) ledger_.lend(worker->lent);
   parts_.assignments.on_worker_blocked(context, *worker);
   serve(context);
 }
 
-void Workers::on_unblocked(NodeContext&, ClientId id) {
+void Workers::on_unblocked(NodeContext& context, ClientId id) {
   Worker* worker = find(id);
-  if (worker == nullptr || !worker->is_blocked) return;
+  if (worker == nullptr) return;
+  // What was given to it to run inside of its wait has not begun: it would be the one that blocks.
+  if (!worker->is_blocked && !worker->outer.empty())
+    parts_.assignments.on_wait_over(context, *worker);
+  if (!worker->is_blocked) return;
   worker->is_blocked = false;
   if (!worker->lent.is_zero()) ledger_.take_back(worker->lent);
   worker->lent = {};

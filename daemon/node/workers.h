@@ -35,7 +35,7 @@ class Workers {
   void on_start_failed(NodeContext& context, const WorkerStartFailed& message);
   /// Tells Assignments and ActorHost; the caller then ends the client.
   void on_died(NodeContext& context, const WorkerDied& message);
-  void on_blocked(NodeContext& context, ClientId worker);
+  void on_blocked(NodeContext& context, ClientId worker, Blocked&& message);
   void on_unblocked(NodeContext& context, ClientId worker);
   /// Routes a worker's Done to Assignments or ActorHost.
   void on_done(NodeContext& context, ClientId worker, Done&& message);
@@ -92,6 +92,16 @@ class Workers {
   /// No worker can be started, and each waits: a task for something, an actor for a call.
   bool all_blocked_at_limit() const;
   const std::vector<Worker*>& all() const { return all_; }
+  /// The worker is given a call to run inside of its wait, with resources of its own; and that has
+  /// ended, so that the wait goes on. Precondition of the first: the demand fits.
+  void begin_inline(Worker& worker, const ResourceSet& demand);
+  void end_inline(Worker& worker);
+  /// The wait was over before: it goes on without, while the call keeps its resources.
+  void leave_inline(Worker& worker);
+  /// The call that was left is taken back; or it runs after all, in place of the one that has
+  /// ended.
+  void drop_left_over(Worker& worker);
+  void run_left_over(Worker& worker, ShapeId shape);
 
   // ---- for Bundles ------------------------------------------------------------------------------
   void set_apart(const ResourceSet& sum) { ledger_.grant(sum); }
@@ -132,6 +142,8 @@ class Workers {
   void hold(Worker& worker, const ResourceSet& demand);
   void remove_from_idle(Worker& worker);
   void release_held(Worker& worker);
+  void release_innermost(Worker& worker);
+  static void resume_outer(Worker& worker);
   void forget(Worker& worker);
   void count_start_failure(NodeContext& context, RuntimeId runtime, const std::string& reason);
   void fail_runtime(NodeContext& context, RuntimeId runtime, const std::string& reason);

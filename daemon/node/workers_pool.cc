@@ -64,11 +64,18 @@ void Workers::become_idle(NodeContext& context, Worker& worker) {
 }
 
 void Workers::release_held(Worker& worker) {
-  if (worker.is_blocked) {
-    worker.is_blocked = false;
-    if (!worker.lent.is_zero()) ledger_.take_back(worker.lent);
-    worker.lent = {};
+  release_innermost(worker);
+  while (!worker.outer.empty()) {
+    resume_outer(worker);
+    release_innermost(worker);
   }
+  drop_left_over(worker);
+}
+
+void Workers::release_innermost(Worker& worker) {
+  worker.is_blocked = false;
+  if (!worker.lent.is_zero()) ledger_.take_back(worker.lent);
+  worker.lent = {};
   if (!worker.held.is_zero()) ledger_.release(worker.held);
   worker.held = {};
   gpus_.give_back(worker.gpus);
@@ -85,7 +92,11 @@ void Workers::end_holders(NodeContext& context, const std::vector<std::string>& 
   std::vector<ClientId> holders;
   for (const Worker* worker : all_) {
     const bool holds = std::any_of(resources.begin(), resources.end(), [&](const auto& name) {
-      return worker->held.custom_quantity(name) > 0;
+      return worker->held.custom_quantity(name) > 0 ||
+             worker->left_over.held.custom_quantity(name) > 0 ||
+             std::any_of(worker->outer.begin(), worker->outer.end(), [&](const OuterCall& outer) {
+               return outer.held.custom_quantity(name) > 0;
+             });
     });
     if (holds) holders.push_back(worker->id);
   }

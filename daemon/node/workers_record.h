@@ -2,6 +2,7 @@
 // (the slots of its work ring).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -25,6 +26,19 @@ struct Slot {
   };
   uint32_t attempt_index = 0;  // into Assignments' table
   State state = State::kQueued;
+  /// It was to run inside of a wait that ended first, and has resources of its own
+  /// (Worker::left_over) until it is taken back, or runs after all.
+  bool is_left_over = false;
+};
+
+/// What a call has while another runs inside of its wait (Assignments::run_inline).
+struct OuterCall {
+  ResourceSet held;
+  ResourceSet lent;
+  std::vector<scheduling::GpuShare> gpus;
+  uint64_t wait = 0;
+  std::vector<ObjectId> waits_for;
+  uint64_t blocked_order = 0;
 };
 
 struct Worker {
@@ -42,13 +56,19 @@ struct Worker {
   bool is_blocked = false;  // its CPUs are lent
   ResourceSet lent;
   std::vector<scheduling::GpuShare> gpus;
-  uint64_t blocked_order = 0;  // whoever blocked later has the larger one
-  bool is_relieved = false;    // its wait was failed for max_workers and it has not gone on yet
+  uint64_t blocked_order = 0;       // whoever blocked later has the larger one
+  uint64_t wait = 0;                // which the worker is in; 0: it can run nothing inside of it
+  uint64_t last_wait = 0;           // numbers rise
+  std::vector<ObjectId> waits_for;  // in that wait, if it has a number
+  bool is_relieved = false;  // its wait was failed for max_workers and it has not gone on yet
 
-  // kBusy: the slots in ring order; the first one runs or is about to.
+  // kBusy: the slots in ring order; the first one runs or is about to. Where calls run inside of
+  // the waits of others, the innermost is the first, and as many slots as `outer` has follow it.
   std::deque<Slot> slots;
-  uint32_t revoking = 0;  // slots in state kRevoking
-  uint8_t depth = 0;      // of the first slot's task: how many tasks wait above it
+  std::vector<OuterCall> outer;  // the outermost first
+  OuterCall left_over;           // of the slot that is_left_over: what it holds
+  uint32_t revoking = 0;         // slots in state kRevoking
+  uint8_t depth = 0;             // of the first slot's task: how many tasks wait above it
   /// Set while a forced cancel of this attempt is being decided: the worker gets no new slots.
   uint32_t condemned_for = scheduling::kNoId;
   bool has_started = false;   // the process said so
@@ -67,6 +87,8 @@ struct Worker {
   JobId job;
 
   bool runs_actor() const { return !actor.is_nil(); }
+  /// The slots of calls that have begun and have not ended: the innermost, and those below it.
+  size_t nested_calls() const { return std::min(slots.size(), outer.size() + 1); }
 };
 
 }  // namespace rayd::node

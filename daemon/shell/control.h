@@ -106,6 +106,8 @@ struct JobRequest {
   SubmitJob::QueueIfInfeasible queue = SubmitJob::QueueIfInfeasible::kNo;
   ResourceSet demand;  // of the root
   Placement placement;
+  std::vector<std::pair<std::string, std::string>> environment;
+  OperationId operation;  // nil: it is not repeated
 };
 
 struct StoreUse {

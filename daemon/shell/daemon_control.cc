@@ -1,6 +1,8 @@
 // What the control lane asks (Control).
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/base/process_tree.h"
 #include "common/config/module_names.h"
 #include "common/net/token.h"
@@ -105,10 +107,14 @@ void DaemonCore::submit_job(JobRequest request, Callback<JobId> done) {
   root->max_retries = request.retries;
   root->demand = std::move(request.demand);
   root->placement = std::move(request.placement);
+  root->environment = std::move(request.environment);
+  std::sort(root->environment.begin(), root->environment.end());
 
   SubmitJob submit;
   submit.request = next_request_++;
-  submit.operation = {ClientId{cores_.node_id().value, 0}, next_operation_++};
+  submit.operation = request.operation;
+  if (submit.operation == OperationId{})
+    submit.operation = {ClientId{cores_.node_id().value, 0}, next_operation_++};
   submit.name = request.name.empty() ? found->name : request.name;
   submit.workload = found->name;
   submit.name_space = request.name_space;

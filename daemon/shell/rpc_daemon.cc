@@ -181,6 +181,11 @@ class DaemonServer final : public schema::Daemon::Server {
       throw_error({ErrorCode::kInvalidArgument, malformed.what});
     }
     if (params.getQueue()) request.queue = SubmitJob::QueueIfInfeasible::kYes;
+    for (const auto variable : params.getEnvironment())
+      request.environment.emplace_back(variable.getName().cStr(), variable.getValue().cStr());
+    const auto operation = params.getOperation();
+    request.operation = {ClientId{operation.getNode(), operation.getSerial()},
+                         params.getOperationSeq()};
     PromisedCallback<JobId> submitted;
     control_.submit_job(std::move(request), submitted.callback());
     return submitted.take().then(

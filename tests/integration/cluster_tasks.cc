@@ -1,5 +1,6 @@
 // Tasks and objects of a real cluster, as api.md §1 has them: run beside a started head and alone.
-// Cases tagged [full] want a head with a store of 64 MiB that tells of being full after 500 ms.
+// Cases tagged [full] want a head with a store of 64 MiB that tells of being full after 500 ms,
+// those tagged [few] one with one CPU and at most four workers.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -79,6 +80,23 @@ int hang(const std::string& path) {
   count_in(path);
   for (;;) pause();
 }
+int deep(int below) { return below == 0 ? 0 : 1 + *ray::Task(deep).Remote(below - 1).Get(); }
+/// The one at the end dies in its first attempt, with all whose waits it runs inside of.
+int deep_until(const std::string& path, int below) {
+  if (below == 0) return die_until(path, 2);
+  return 1 + *ray::Task(deep_until).SetMaxRetries(-1).Remote(path, below - 1).Get();
+}
+int deep_and_wait(const std::string& path, int below) {
+  if (below == 0) return wait_for_cancel(path);
+  return *ray::Task(deep_and_wait).Remote(path, below - 1).Get();
+}
+/// Waits for one to be ready before it gets it.
+int deep_by_wait(int below) {
+  if (below == 0) return 0;
+  const std::vector next{ray::Task(deep_by_wait).Remote(below - 1)};
+  ray::Wait(next, 1, -1);
+  return 1 + *next.front().Get();
+}
 int submit_and_hang(const std::string& path) { return *ray::Task(hang).Remote(path).Get(); }
 /// Makes several at once.
 class Maker {
@@ -87,8 +105,8 @@ class Maker {
   Numbers Make(uint32_t count, uint32_t seed) { return make(count, seed); }
 };
 RAY_REMOTE(one, plus, fibonacci, make, sum, sum_in_place, sum_refs, sum_pair, promise, throw_broken,
-           die_until, leave_with, wait_for_cancel, hang, submit_and_hang, Maker::Create,
-           &Maker::Make);
+           die_until, deep, deep_until, deep_and_wait, deep_by_wait, leave_with, wait_for_cancel,
+           hang, submit_and_hang, Maker::Create, &Maker::Make);
 
 /// Every case is a driver of its own, of the head that runs here or of a private one.
 class Driver {
@@ -317,4 +335,38 @@ TEST_CASE_METHOD(Driver, "a full store is an error with sizes, until refs are dr
     held.clear();
     CHECK(ray::GetView(ray::Task(make).Remote(30 * kMiB, 1U)).size() == 30 * kMiB);
   }
+}
+
+TEST_CASE_METHOD(Driver, "a task that waits runs what it waits for when no worker is left",
+                 "[.few]") {
+  CHECK(*ray::Task(deep).Remote(60).Get() == 60);
+  CHECK(*ray::Task(fibonacci).Remote(11).Get() == 89);
+}
+
+TEST_CASE_METHOD(Driver, "what dies inside of a wait is attempted again, and the wait too",
+                 "[.few]") {
+  const CountFile file;
+  CHECK(*ray::Task(deep_until).SetMaxRetries(-1).Remote(file.path(), 12).Get() == 14);
+  CHECK(file.count() >= 2);
+}
+
+TEST_CASE_METHOD(Driver, "a cancel reaches what runs inside of a wait", "[.few]") {
+  const CountFile file;
+  const auto first = ray::Task(deep_and_wait).Remote(file.path(), 12);
+  file.wait_for(1);
+  ray::Cancel(first);
+  CHECK(error_of(first) == ray::ErrorCode::kCancelled);
+  CHECK(*ray::Task(deep).Remote(8).Get() == 8);
+}
+
+TEST_CASE_METHOD(Driver, "other waits fail when no worker is left, and name the limit", "[.few]") {
+  const auto first = ray::Task(deep_by_wait).Remote(12);
+  try {
+    first.Get();
+    FAIL("it ended");
+  } catch (const ray::RayException& error) {
+    INFO(error.what());
+    CHECK(std::string{error.what()}.find("max_workers") != std::string::npos);
+  }
+  CHECK(*ray::Task(deep).Remote(8).Get() == 8);
 }

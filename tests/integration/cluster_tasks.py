@@ -21,6 +21,12 @@ def a_full_store_is_told_and_recovers():
         cluster.check_nothing_kept()
 
 
+def with_few_workers_tasks_run_inside_of_waits():
+    with Cluster('--num-cpus', '1', '--max-workers', '4', *IDLE) as cluster:
+        cluster.run([PROGRAM, '[.few]'])
+        cluster.check_nothing_kept()
+
+
 def a_program_alone_has_a_cluster_of_its_own():
     alone = Cluster()  # its folder; the program starts the daemon
     try:
@@ -53,6 +59,7 @@ def openings_beside_connections_that_end_are_all_answered():
 
 
 main(tasks_run_beside_a_head_and_leave_nothing, a_full_store_is_told_and_recovers,
+     with_few_workers_tasks_run_inside_of_waits,
      an_idle_worker_keeps_no_room_of_the_store,
      a_program_alone_has_a_cluster_of_its_own,
      openings_beside_connections_that_end_are_all_answered)

@@ -23,8 +23,10 @@ void Checker::look(NodeId id) {
   const ResourceSet& total = node->options().total;
   seen.used = view.used.cpu;
   seen.overcommitted = std::max<int64_t>(0, view.used.cpu - view.lent.cpu - total.cpu);
-  // A lender's resume may exceed the total; a grant may not make it worse. Only CPUs are lent.
-  if (seen.overcommitted > over_before && seen.used > used_before)
+  // A lender's resume may exceed the total; a grant may not make it worse. Only CPUs are lent. What
+  // was granted before a resume, among what was heard at once, cannot be told from after.
+  const bool has_resumed = node->take_resumed();
+  if (seen.overcommitted > over_before && seen.used > used_before && !has_resumed)
     violation("P2 ii: ", id, " grants what leaves granted - lent > total");
   if (view.used.gpu > total.gpu)
     violation("P2 ii: ", id, " grants ", view.used.gpu, " of ", total.gpu, " GPU");
@@ -36,21 +38,20 @@ void Checker::look(NodeId id) {
 }
 
 // What the node says it has granted is what its workers hold. A worker holds the demand of what is
-// in its ring, which is of one shape; of actors and those that end only the node knows.
+// in its ring, which is of one shape, and of what runs inside of waits; of actors and those that
+// end only the node knows.
 void Checker::check_grants(NodeId id) {
   const node::Snapshot& snapshot = seen_.at(id).snapshot;
   for (const auto& worker : snapshot.workers)
     if (worker.phase == node::WorkerPhase::kActor || worker.phase == node::WorkerPhase::kEnding)
       return;
   if (!snapshot.actors.empty()) return;
-  std::map<ClientId, ResourceSet> held;
-  for (const auto& attempt : snapshot.attempts) {
-    if (attempt.worker == ClientId{}) continue;
-    const Oracle::Task* task = world_.oracle.find_task(attempt.task);
-    if (task != nullptr) held[attempt.worker] = task->demand;
-  }
   ResourceSet sum;
-  for (const auto& [worker, demand] : held) sum.add(demand);
+  for (const auto& attempt : snapshot.attempts) {
+    const Oracle::Task* task = world_.oracle.find_task(attempt.task);
+    if (attempt.holds == node::AttemptSnapshot::Holds::kYes && task != nullptr)
+      sum.add(task->demand);
+  }
   for (const auto& bundles : snapshot.bundles) sum.add(bundles.sum);
   const ResourceSet& used = snapshot.view.used;
   if (used.cpu != sum.cpu || used.gpu != sum.gpu)

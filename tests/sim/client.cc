@@ -111,14 +111,40 @@ void Client::on(Ready&& message) {
   for (const uint64_t number : waiting) {
     Fiber* found = find_fiber(number);
     if (found == nullptr) continue;
-    Fiber& fiber = *found;
-    const bool wants_value = fiber.step.kind == Step::Kind::kGet;
-    if (wants_value && message.value.kind == Value::Kind::kNone) continue;  // a Wait's answer
-    fiber.unread.erase(object);
-    if (wants_value && !read_value(object, message.value, fiber)) continue;
-    if (fiber.unread.empty()) stop_waiting(fiber);
+    if (!is_buried(*found)) {
+      on_read(*found, message);
+      continue;
+    }
+    for (const ObjectId contained : inner) add_handle(contained);
+    buried_.emplace_back(number, message);
   }
   for (const ObjectId contained : inner) drop_handle(contained);
+}
+
+void Client::on_read(Fiber& fiber, const Ready& message) {
+  const bool wants_value = fiber.step.kind == Step::Kind::kGet;
+  if (wants_value && message.value.kind == Value::Kind::kNone) return;  // a Wait's answer
+  fiber.unread.erase(message.object);
+  if (wants_value && !read_value(message.object, message.value, fiber)) return;
+  if (fiber.unread.empty()) stop_waiting(fiber);
+}
+
+// What arrived while others ran inside of the wait.
+void Client::read_buried() {
+  if (!is_alive_) return;
+  std::deque<std::pair<uint64_t, Ready>> arrived;
+  arrived.swap(buried_);
+  for (auto& [number, message] : arrived) {
+    Fiber* fiber = find_fiber(number);
+    if (fiber != nullptr && is_buried(*fiber)) {
+      buried_.emplace_back(number, std::move(message));
+      continue;
+    }
+    const bool waits = fiber != nullptr && fiber->state == Fiber::State::kWaiting &&
+                       fiber->unread.contains(message.object);
+    if (waits) on_read(*fiber, message);
+    for (const ObjectId contained : message.value.contains) drop_handle(contained);
+  }
 }
 
 // False: the fiber has ended.

@@ -45,11 +45,12 @@ struct Fiber {
   OutcomeRef actor;                 // a method's
   enum class State : uint8_t { kRunning, kWaiting, kWantsRoom, kFinds, kEnded };
   State state = State::kRunning;
-  bool is_blocked = false;             // the daemon was told
-  Step step;                           // what it waits in
-  std::set<ObjectId> unread;           // kWaiting: for these
-  uint64_t request = 0;                // kWantsRoom, kFinds
-  bool is_cancelled = false;           // the cancel word
+  bool is_blocked = false;    // the daemon was told
+  uint64_t wait = 0;          // and the number of the wait; 0: nothing may run inside of it
+  Step step;                  // what it waits in
+  std::set<ObjectId> unread;  // kWaiting: for these
+  uint64_t request = 0;       // kWantsRoom, kFinds
+  bool is_cancelled = false;  // the cancel word
   std::map<uint64_t, ObjectId> names;  // of actors it has made
 };
 
@@ -102,6 +103,7 @@ class Client {
   bool take_run_arguments(Fiber& fiber, const std::vector<Argument>& arguments);
   /// For workers: nothing to do any more.
   virtual void on_idle() {}
+  virtual void on_run_inline(uint64_t) {}
 
   World& world_;
   Node& node_;
@@ -129,6 +131,9 @@ class Client {
   void on(ArenaRefused&& message);
   void on(SessionError&& message);
   void on(GroupReply&& message);
+  void on(RunInline&& message) { on_run_inline(message.wait); }
+  void on_read(Fiber& fiber, const Ready& message);
+  void read_buried();
   bool read_value(ObjectId object, const Value& value, Fiber& fiber);
   bool take_run_argument(Fiber& fiber, const Value& value, const Argument& argument);
   bool check_value(ObjectId object, const Value& value, uint64_t& token);
@@ -145,6 +150,9 @@ class Client {
   void wait(Fiber& fiber, std::vector<ObjectId> objects, Want::Fetch fetch);
   void give_up_waiting(uint64_t fiber);
   void stop_waiting(Fiber& fiber);
+  void leave_wait(Fiber& fiber);
+  /// Others run inside of its wait: it sees nothing until they have ended.
+  bool is_buried(const Fiber& fiber) const { return is_worker() && fibers_.back().get() != &fiber; }
   void return_results(Fiber& fiber, const Step& step);
   void fail(Fiber& fiber, const char* type);
   void end(Fiber& fiber, std::vector<Value>&& results, ErrorRef error);
@@ -171,6 +179,8 @@ class Client {
   uint64_t next_seq_ = 1;
   uint64_t next_request_ = 1;
   uint64_t next_fiber_ = 1;
+  uint64_t waits_ = 0;
+  std::deque<std::pair<uint64_t, Ready>> buried_;  // answers for fibers that cannot see them yet
 };
 
 }  // namespace rayd::sim

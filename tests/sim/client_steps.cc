@@ -234,11 +234,17 @@ void Client::wait(Fiber& fiber, std::vector<ObjectId> objects, Want::Fetch fetch
   fiber.state = Fiber::State::kWaiting;
   fiber.unread.clear();
   fiber.unread.insert(objects.begin(), objects.end());
-  if (is_worker() && !fiber.is_blocked) {
-    fiber.is_blocked = true;
-    publish(Blocked{});
-  }
   publish(Want{{fiber.unread.begin(), fiber.unread.end()}, fetch});
+  if (is_worker()) {
+    // One that uses much of its stack runs nothing inside of its wait.
+    const bool may_run =
+        fetch == Want::Fetch::kYes && fiber.run.actor.is_nil() && !world_.random.chance(1, 10);
+    fiber.is_blocked = true;
+    fiber.wait = may_run ? ++waits_ : 0;
+    Blocked message{fiber.wait, {}};
+    if (may_run) message.objects.assign(fiber.unread.begin(), fiber.unread.end());
+    publish(std::move(message));
+  }
   if (world_.random.chance(1, 12))
     world_.after(world_.long_delay(), [this, number = fiber.number] { give_up_waiting(number); });
 }
@@ -248,16 +254,26 @@ void Client::give_up_waiting(uint64_t number) {
   if (!is_alive_) return;
   Fiber* fiber = find_fiber(number);
   if (fiber == nullptr || fiber->state != Fiber::State::kWaiting) return;
+  if (is_buried(*fiber)) {  // the thread is busy
+    world_.after(world_.long_delay(), [this, number] { give_up_waiting(number); });
+    return;
+  }
   const std::vector<ObjectId> objects{fiber->unread.begin(), fiber->unread.end()};
   publish(Unwant{objects});
+  leave_wait(*fiber);
   const bool gets = fiber->step.kind == Step::Kind::kGet;
   wait(*fiber, objects, gets ? Want::Fetch::kYes : Want::Fetch::kNo);
 }
 
 void Client::stop_waiting(Fiber& fiber) {
   fiber.state = Fiber::State::kRunning;
-  if (std::exchange(fiber.is_blocked, false)) publish(Unblocked{});
+  leave_wait(fiber);
   schedule(fiber);
+}
+
+void Client::leave_wait(Fiber& fiber) {
+  fiber.wait = 0;
+  if (std::exchange(fiber.is_blocked, false)) publish(Unblocked{});
 }
 
 // ---- ends ---------------------------------------------------------------------------------------
@@ -285,13 +301,14 @@ void Client::fail(Fiber& fiber, const char* type) {
 void Client::end(Fiber& fiber, std::vector<Value>&& results, ErrorRef error) {
   const uint64_t number = fiber.number;
   fiber.state = Fiber::State::kEnded;
-  if (std::exchange(fiber.is_blocked, false)) publish(Unblocked{});
+  leave_wait(fiber);
   if (!fiber.unread.empty()) publish(Unwant{{fiber.unread.begin(), fiber.unread.end()}});
   const std::vector<ObjectId> variables = std::move(fiber.variables);
   finish(fiber, std::move(results), std::move(error));
   for (const ObjectId object : variables)
     if (!object.is_nil()) drop_handle(object);
   remove_fiber(number);
+  if (!buried_.empty()) world_.after(world_.step_delay(), [this] { read_buried(); });
   on_idle();
 }
 

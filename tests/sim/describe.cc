@@ -92,7 +92,7 @@ void put(std::string& out, const Unwant& m) {
   out += "Unwant";
   put_all(out, m.objects);
 }
-void put(std::string& out, const Blocked&) { out += "Blocked"; }
+void put(std::string& out, const Blocked& m) { say(out, "Blocked ", m.wait); }
 void put(std::string& out, const Unblocked&) { out += "Unblocked"; }
 void put(std::string& out, const Cancel& m) {
   say(out, m.force == Cancel::Force::kYes ? "Cancel by force " : "Cancel ", m.task);
@@ -125,6 +125,7 @@ void put(std::string& out, const GroupReply& m) {
   put_error(out, m.error);
 }
 void put(std::string& out, const SessionError& m) { say(out, "SessionError ", m.message); }
+void put(std::string& out, const RunInline& m) { say(out, "RunInline ", m.wait); }
 
 // ---- peers --------------------------------------------------------------------------------------
 

@@ -259,7 +259,7 @@ std::vector<std::string> never_fired(const std::map<std::string, uint64_t>& coun
        {"worker_death", "worker_exit", "worker_start_failure", "driver_death", "head_restart",
         "head_away", "job_cancel", "slow_sessions", "repeats", "repeated_message", "store_full",
         "death_while_writing", "cancel", "kill_actor", "actor_found", "detached_killed",
-        "job_ended", "job_cancelled"})
+        "job_ended", "job_cancelled", "inline_run"})
     expect(name);
   if (nodes == Nodes::kOne) return missing;
   for (const char* name : {"node_crash",

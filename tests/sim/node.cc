@@ -131,6 +131,7 @@ void Node::drain(ClientId client_id, uint64_t limit) {
   for (; is_alive_ && limit > 0 && !client->out.empty(); --limit) {
     ClientMessage message = std::move(client->out.front());
     client->out.pop_front();
+    has_resumed_ = has_resumed_ || std::holds_alternative<Unblocked>(message);
     std::optional<ClientMessage> again;
     if (repeat_of(message) != Repeat::kNever && world_.repeats_now()) again = message;
     input(FromClient{client_id, std::move(message)});

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/types/head_io.h"
@@ -41,6 +42,8 @@ class Node {
   void reap(Client& client, const std::string& cause);
 
   void schedule_tick();
+  /// Whether a client that had lent CPUs has gone on since this was asked.
+  bool take_resumed() { return std::exchange(has_resumed_, false); }
 
  private:
   void drain(ClientId client, uint64_t limit);
@@ -69,6 +72,7 @@ class Node {
   std::unique_ptr<node::NodeCore> core_;
   Store store_;
   bool is_alive_ = true;
+  bool has_resumed_ = false;
   BesideHead beside_head_;
   Peers& peers_;
   std::optional<Time> tick_at_;

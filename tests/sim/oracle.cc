@@ -210,6 +210,7 @@ std::string Oracle::judge_error(ObjectId object, const ErrorInfo& error) const {
     case ErrorCode::kOwnerDied:
     case ErrorCode::kObjectLost: is_excused = excuses.node_deaths || excuses.head_restarts; break;
     case ErrorCode::kStoreFull: is_excused = excuses.full_store; break;
+    case ErrorCode::kWorkersLimit: is_excused = excuses.few_workers; break;
     case ErrorCode::kRuntimeEnv:  // also when those that start are killed, thrice in a row
       is_excused = excuses.start_failures || excuses.worker_deaths;
       break;

@@ -56,10 +56,11 @@ struct Excuses {
   bool full_store = false;
   bool start_failures = false;
   bool head_restarts = false;
-  bool groups = false;  // one was removed, with what ran in it
+  bool groups = false;       // one was removed, with what ran in it
+  bool few_workers = false;  // max_workers is small: waits may fail
   bool any() const {
     return cancels || worker_deaths || node_deaths || suspects || kills || client_deaths ||
-           full_store || start_failures || head_restarts || groups;
+           full_store || start_failures || head_restarts || groups || few_workers;
   }
 };
 

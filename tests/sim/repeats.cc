@@ -61,7 +61,7 @@ Repeat repeat_of(const ClientMessage& message) {
       [](const auto& m) {
         using Message = std::decay_t<decltype(m)>;
         const bool may =
-            kIsOneOf<Message, DefineTemplate, Want, Unwant, Blocked, Unblocked, Cancel, KillActor>;
+            kIsOneOf<Message, DefineTemplate, Want, Unwant, Blocked, Cancel, KillActor>;
         return may ? Repeat::kAtOnce : Repeat::kNever;
       },
       message);

@@ -1,5 +1,7 @@
 #include "tests/sim/worker.h"
 
+#include <algorithm>
+
 #include "tests/sim/node.h"
 #include "tests/sim/world.h"
 
@@ -12,7 +14,9 @@ void Worker::push(Run&& run) {
   for (const Value& value : run.args)
     granted.insert(granted.end(), value.contains.begin(), value.contains.end());
   ring_.push_back({std::move(run)});
-  if (is_alive()) schedule_claim();
+  if (!is_alive()) return;
+  schedule_claim();
+  schedule_inline();
 }
 
 // The last slot of the attempt: one that was revoked may lie before it, and the same attempt may
@@ -68,12 +72,40 @@ void Worker::claim() {
     if (world_.is_broken(Break::kOutOfOrder)) std::swap(ring_[0], ring_[1]);
     if (world_.is_broken(Break::kSkipsCall)) ring_.pop_front();
   }
-  ring_.front().state = Slot::State::kStarted;
-  world_.trace.line(world_.now, "worker ", id_, " claims ", ring_.front().run.task,
-                    " k=", ring_.front().run.attempt);
-  world_.judge.on_claim(*this, ring_.front().run);
-  forget_unread(ring_.front().run.task, ring_.front().run.attempt);
-  start(Run(ring_.front().run));
+  begin(ring_.front());
+}
+
+void Worker::begin(Slot& slot) {
+  slot.state = Slot::State::kStarted;
+  world_.trace.line(world_.now, "worker ", id_, " claims ", slot.run.task, " k=", slot.run.attempt);
+  world_.judge.on_claim(*this, slot.run);
+  forget_unread(slot.run.task, slot.run.attempt);
+  start(Run(slot.run));
+}
+
+// ---- inside of a wait ---------------------------------------------------------------------------
+
+void Worker::on_run_inline(uint64_t wait) {
+  offered_ = wait;
+  schedule_inline();
+}
+
+void Worker::schedule_inline() {
+  if (offered_ == 0) return;
+  world_.after(world_.step_delay(), [this] {
+    if (is_alive() && offered_ != 0 && !fibers_.empty() && fibers_.back()->wait == offered_)
+      claim_inline();
+  });
+}
+
+void Worker::claim_inline() {
+  std::erase_if(ring_, [](const Slot& slot) { return slot.state == Slot::State::kRevoked; });
+  const auto slot = std::find_if(ring_.begin(), ring_.end(),
+                                 [](const Slot& one) { return one.state == Slot::State::kQueued; });
+  if (slot == ring_.end()) return;
+  offered_ = 0;
+  world_.count("inline_run");
+  begin(*slot);
 }
 
 // The program is the first argument; the others are read as it would read them.

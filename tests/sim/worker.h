@@ -46,10 +46,15 @@ class Worker : public Client {
   void start(Run&& run);
   void finish(Fiber& fiber, std::vector<Value>&& results, ErrorRef error) override;
   void on_idle() override;
+  void on_run_inline(uint64_t wait) override;
+  void schedule_inline();
+  void claim_inline();
+  void begin(Slot& slot);
 
   std::deque<Slot> ring_;
   std::map<std::pair<TaskId, uint32_t>, std::vector<ObjectId>> unread_;
   bool is_claim_scheduled_ = false;
+  uint64_t offered_ = 0;  // the wait inside of which the next slot may be run
   bool is_stopping_ = false;
   ActorId actor_;
   OutcomeRef actor_outcome_;

@@ -97,6 +97,7 @@ NodeOptions World::node_options(Machine machine) {
   options.total.gpu = static_cast<Quantity>((has_all ? 1 : 0) + random.below(2)) * kUnit;
   options.pipeline_depth = static_cast<uint32_t>(1 + random.below(8));
   options.idle_worker_timeout = Duration::millis(300);
+  options.max_workers = max_workers;
   options.store_full_timeout = Duration::millis(static_cast<int64_t>(20 + random.below(500)));
   options.store_capacity_bytes = store_bytes;
   options.store_virtual_bytes = 64 * store_bytes;
@@ -310,6 +311,10 @@ void World::choose_scenario() {
   demands_[2].cpu = kUnit / 2;
   demands_[3].gpu = kUnit;
   features = choose_workloads(random, trace, now);
+  // An actor keeps its worker, so that with them there may be none left for ever.
+  if ((features & kActors) != 0 || !random.chance(1, 2)) return;
+  max_workers = 1 + static_cast<uint32_t>(random.below(3));
+  oracle.excuses.few_workers = true;
 }
 
 void World::start_drivers() {

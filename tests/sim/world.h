@@ -122,6 +122,7 @@ class World {
   uint64_t pull_failures = 0;   // of 100
   uint64_t start_failures = 0;  // of 100
   uint64_t repeats = 0;         // of 100 messages
+  uint32_t max_workers = 0;     // of each node
 
   /// Crash between two actions: this node performs so many more and dies.
   struct Crash {

@@ -83,7 +83,9 @@ TEST_CASE("the other client messages read back") {
         CountedObject{object, 3});
   CHECK(std::get<Want>(round_trip(Want{{object}, Want::Fetch::kNo})).fetch == Want::Fetch::kNo);
   CHECK(std::get<Unwant>(round_trip(Unwant{{object}})).objects[0] == object);
-  CHECK(std::holds_alternative<Blocked>(round_trip(Blocked{})));
+  const auto blocked = std::get<Blocked>(round_trip(Blocked{7, {object}}));
+  CHECK(blocked.wait == 7);
+  CHECK(blocked.objects == std::vector{object});
   CHECK(std::holds_alternative<Unblocked>(round_trip(Unblocked{})));
   const auto cancel = std::get<Cancel>(
       round_trip(Cancel{object.task(), Cancel::Force::kYes, Cancel::Recursive::kNo}));
@@ -118,6 +120,8 @@ TEST_CASE("answers and work read back") {
   const auto found = wire::decode_client_answer(*encoder.encode(
       ActorFound{3, ActorId::of(object.task()), std::make_shared<CallTemplate>(full_template())}));
   CHECK(*std::get<ActorFound>(*found).creation == full_template());
+  const auto inline_run = wire::decode_client_answer(*encoder.encode(RunInline{9}));
+  CHECK(std::get<RunInline>(*inline_run).wait == 9);
   Run run;
   run.task = object.task();
   run.attempt = 2;
