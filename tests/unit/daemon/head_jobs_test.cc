@@ -161,6 +161,35 @@ TEST_CASE("a restarted head lists ended jobs, runs again what may be, and fails 
   CHECK(row_of(after, JobId{3}).retries_left == 0);
 }
 
+TEST_CASE("a restarted head runs a root again with its arguments, and knows whose submit it was") {
+  HeadFixture before;
+  before.begin();
+  before.join(4, BesideHead::kYes);
+  SubmitJob job = square();
+  job.operation = {ClientId{77, 9}, 5};
+  job.retries = 1;
+  Arg argument;
+  argument.value.kind = Value::Kind::kInline;
+  argument.value.bytes = Bytes::copy(std::string_view{"input"});
+  job.args = {argument};
+  before.on(job);
+
+  HeadFixture after;
+  for (const JournalRow& row : before.rows) after.core.load(JournalRow(row));
+  after.begin();
+  const NodeId next = after.join(4, BesideHead::kYes);
+  const auto assigns = after.heard_by<Assign>(next);
+  REQUIRE(assigns.size() == 1);
+  REQUIRE(assigns[0].args.size() == 1);
+  CHECK(assigns[0].args[0].value.bytes.text() == "input");
+  // The reply was lost with the head before: the same submit gets the same job, another its own.
+  after.on(job);
+  CHECK(after.said<RequestReply>().back().job == JobId{1});
+  job.operation.seq = 6;
+  after.on(job);
+  CHECK(after.said<RequestReply>().back().job != JobId{1});
+}
+
 TEST_CASE("a driver that is gone ends its job everywhere") {
   HeadFixture head;
   head.begin();
