@@ -1,7 +1,5 @@
 #include "cli/bundled_models.h"
 
-#include <cstdlib>
-
 #include "common/base/daemon_process.h"
 
 #ifndef RAYD_LIBDIR
@@ -11,13 +9,8 @@
 namespace rayd::cli {
 
 std::string bundled_module() {
-  const std::string folder = folder_of_this_code();
-  for (const char* relative : {"/../" RAYD_LIBDIR "/rayd/libmodels.so", "/../lib/rayd/libmodels.so",
-                               "/../models/libmodels.so"}) {
-    char path[4096];
-    if (realpath((folder + relative).c_str(), path) != nullptr) return path;
-  }
-  return {};
+  return find_beside(folder_of_this_code(),
+                     {"/../" RAYD_LIBDIR "/rayd/", "/../lib/rayd/", "/../models/"}, "libmodels.so");
 }
 
 }  // namespace rayd::cli

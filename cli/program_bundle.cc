@@ -16,6 +16,7 @@
 #include "cli/bundled_models.h"
 #include "cli/version.h"
 #include "common/base/daemon_process.h"
+#include "common/base/ids.h"
 #include "common/net/crypto.h"
 
 namespace rayd::cli {
@@ -23,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kHashBytesInName = 6;
+constexpr size_t kHashDigitsInName = 12;
 constexpr const char* kLauncher =
     "#!/bin/sh\n"
     "here=$(dirname \"$(readlink -f \"$0\")\")\n"
@@ -63,25 +64,13 @@ Status add_libraries(const std::string& program, Contents& contents) {
   return {};
 }
 
-/// Installed, or in the build tree.
-std::string beside(const std::string& program, std::initializer_list<const char*> places) {
-  const std::string folder = program.substr(0, program.rfind('/'));
-  for (const char* place : places) {
-    std::error_code error;
-    const fs::path path = fs::canonical(folder + place, error);
-    if (!error) return path;
-  }
-  return {};
-}
-
 Result<Contents> find_contents() {
   Contents contents;
   std::error_code error;
   contents["bin/rayctl"] = fs::read_symlink("/proc/self/exe", error);
   const std::string daemon = fs::canonical(find_daemon_program(), error);
   contents["bin/rayd"] = daemon;
-  contents["bin/rayd-worker"] =
-      beside(daemon, {"/rayd-worker", "/../libexec/rayd-worker", "/../client/rayd-worker"});
+  contents["bin/rayd-worker"] = find_worker_program(daemon.substr(0, daemon.rfind('/')));
   for (const auto& [place, path] : contents) {
     if (path.empty())
       return Error{ErrorCode::kNotFound, place + " is not here, so it cannot be copied"};
@@ -123,15 +112,9 @@ Result<std::string> hash_of(int fd) {
   const auto size = static_cast<size_t>(status.st_size);
   void* const bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
   if (bytes == MAP_FAILED) return Error{ErrorCode::kInternal, "the archive cannot be read"};
-  const auto hash = sha256({static_cast<const uint8_t*>(bytes), size});
+  const ImageHash hash{sha256({static_cast<const uint8_t*>(bytes), size})};
   munmap(bytes, size);
-  std::string text;
-  for (size_t i = 0; i < kHashBytesInName; ++i) {
-    char digits[3];
-    std::snprintf(digits, sizeof digits, "%02x", hash[i]);
-    text += digits;
-  }
-  return text;
+  return to_string(hash).substr(0, kHashDigitsInName);
 }
 
 }  // namespace

@@ -69,6 +69,19 @@ std::optional<JobId> StateFolder::last_job() const {
   return job ? std::optional(*job) : std::nullopt;
 }
 
+void StateFolder::remember_hosts(const std::set<std::string>& hosts) const {
+  std::string lines;
+  for (const std::string& host : hosts) lines += host + "\n";
+  static_cast<void>(write(folder_ + "/hosts", lines));
+}
+
+std::set<std::string> StateFolder::hosts() const {
+  std::set<std::string> hosts;
+  std::istringstream lines{read_text(folder_ + "/hosts").value_or("")};
+  for (std::string host; std::getline(lines, host);) hosts.insert(host);
+  return hosts;
+}
+
 Status StateFolder::keep_outcome(JobId job, const Json& outcome) const {
   const Status kept = write(outcome_file(job), outcome.dump() + "\n");
   remove_oldest(outcomes());

@@ -1,8 +1,9 @@
-// What rayctl remembers between calls, in the user's state folder: the last job, and the outcomes
-// of tasks that ran detached.
+// What rayctl remembers between calls, in the user's state folder: the last job, the machines
+// that it brought up, and the outcomes of tasks that ran detached.
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/base/ids.h"
@@ -19,6 +20,10 @@ class StateFolder {
   /// Best effort: a full disk is no reason to fail work that runs.
   void remember_last_job(JobId job) const;
   std::optional<JobId> last_job() const;
+
+  /// The machines that `up` made nodes and `down` has not ended. Best effort, as above.
+  void remember_hosts(const std::set<std::string>& hosts) const;
+  std::set<std::string> hosts() const;
 
   /// Kept for the newest hundred.
   Status keep_outcome(JobId job, const Json& outcome) const;

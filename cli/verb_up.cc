@@ -1,11 +1,8 @@
 // up, down: other machines become nodes of this cluster, and end, by ssh.
-#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "cli/exit_status.h"
@@ -13,6 +10,7 @@
 #include "cli/program_bundle.h"
 #include "cli/remote_hosts.h"
 #include "cli/shell.h"
+#include "cli/state_folder.h"
 #include "cli/verbs.h"
 
 namespace rayd::cli {
@@ -57,33 +55,13 @@ Error failure(const std::string& what, const RemoteRun& run) {
           what + (said.empty() ? ": status " + std::to_string(run.status) : ": " + said)};
 }
 
-// ---- which hosts were brought up from here ------------------------------------------------------
-
-std::string hosts_file(const Places& places) { return places.state_dir + "/hosts"; }
-
-std::set<std::string> read_hosts(const Places& places) {
-  std::set<std::string> hosts;
-  std::ifstream file{hosts_file(places)};
-  for (std::string host; std::getline(file, host);) hosts.insert(host);
-  return hosts;
-}
-
-void write_hosts(const Places& places, const std::set<std::string>& hosts) {
-  const std::string fresh = hosts_file(places) + ".new";
-  std::ofstream file{fresh};
-  for (const std::string& host : hosts) file << host << "\n";
-  file.close();
-  std::error_code ignored;  // whoever cannot keep them names them to `down`
-  if (file) std::filesystem::rename(fresh, hosts_file(places), ignored);
-}
-
 // ---- up -----------------------------------------------------------------------------------------
 
 /// What is the same for every host.
 struct Ascent {
   Ssh ssh;
   ProgramBundle bundle;
-  UniqueFd token;  // a file without a name
+  UniqueFd token;  // a file in memory
   std::string address;
   std::string flags;  // of its start, quoted
 
@@ -120,15 +98,13 @@ Result<std::string> raise(const Ascent& ascent, const std::string& host) {
   return last_line(started.output);
 }
 
-/// A file without a name: its content is on no command line and in no environment.
+/// A file in memory: its content is on no command line and in no environment.
 UniqueFd hidden_file(const std::string& content) {
-  const char* const tmp = std::getenv("TMPDIR");
-  std::string path = std::string{tmp != nullptr ? tmp : "/tmp"} + "/rayd-up-XXXXXX";
-  UniqueFd file{mkostemp(path.data(), O_CLOEXEC)};
-  if (!file) return {};
-  unlink(path.c_str());
+  UniqueFd file{memfd_create("rayd-token", MFD_CLOEXEC)};
   const std::string line = content + "\n";
-  if (write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) return {};
+  if (!file || write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    return {};
+  }
   return file;
 }
 
@@ -150,7 +126,7 @@ Result<Ascent> prepare(const Shell& shell) {
   const auto token = (*client)->create_token(TokenRole::kJoin, "up", kTokenLifetimeMs);
   if (!token) return token.error();
   Ascent ascent{ssh_of(shell), std::move(*bundle), hidden_file(*token), std::move(*address), {}};
-  if (!ascent.token) return Error{ErrorCode::kInternal, "no temporary file can be made"};
+  if (!ascent.token) return Error{ErrorCode::kInternal, "the token cannot be kept in memory"};
   for (const std::string& flag : flags_for(shell.loaded, kDaemon))
     ascent.flags += " " + quoted(flag);
   return ascent;
@@ -181,11 +157,12 @@ int run_up(Shell& shell) {
   const auto outcomes = on_each_host(
       hosts, [&](const std::string& host) { return raise(*ascent, host); },
       [&](const HostOutcome& outcome) { say(shell.output, outcome); });
-  std::set<std::string> known = read_hosts(*places);
+  const StateFolder state{places->state_dir};
+  std::set<std::string> known = state.hosts();
   for (const HostOutcome& outcome : outcomes) {
     if (outcome.ok) known.insert(outcome.host);
   }
-  write_hosts(*places, known);
+  state.remember_hosts(known);
   return print_outcomes(shell.output, outcomes);
 }
 
@@ -204,7 +181,8 @@ Result<std::string> lower(const Ssh& ssh, const std::string& cluster, const std:
 int run_down(Shell& shell) {
   const auto places = shell.places();
   if (!places) return shell.output.fail(places.error());
-  std::set<std::string> known = read_hosts(*places);
+  const StateFolder state{places->state_dir};
+  std::set<std::string> known = state.hosts();
   std::vector<std::string> hosts = shell.command.operands;
   if (hosts.empty()) hosts.assign(known.begin(), known.end());
   if (const Status good = check_hosts(hosts); !good.ok()) return shell.output.fail(good.error());
@@ -216,7 +194,7 @@ int run_down(Shell& shell) {
   for (const HostOutcome& outcome : outcomes) {
     if (outcome.ok) known.erase(outcome.host);
   }
-  write_hosts(*places, known);
+  state.remember_hosts(known);
   return print_outcomes(shell.output, outcomes);
 }
 

@@ -1,10 +1,10 @@
 // rayd: flags → config → wire the parts → run.
 #include <cstdio>
 #include <cstdlib>
-#include <initializer_list>
 #include <string>
 #include <vector>
 
+#include "common/base/daemon_process.h"
 #include "common/config/config_load.h"
 #include "common/config/environment.h"
 #include "common/config/machine.h"
@@ -27,17 +27,6 @@ std::string folder_of_program() {
   return realpath("/proc/self/exe", path) == nullptr
              ? "."
              : std::string{path}.substr(0, std::string{path}.rfind('/'));
-}
-
-/// The first of these places, relative to rayd's own, that holds `name`: installed, or in the build
-/// tree. Empty: none.
-std::string find_beside(std::initializer_list<const char*> places, const std::string& name) {
-  for (const char* place : places) {
-    char resolved[4096];
-    const std::string path = folder_of_program() + place + name;
-    if (realpath(path.c_str(), resolved) != nullptr) return resolved;
-  }
-  return {};
 }
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -86,9 +75,10 @@ int main(int argc, char** argv) {
   if (!places) return refuse(places.error().message);
   options.config = std::move(loaded->config);
   options.places = std::move(*places);
-  options.worker_program = find_beside({"/", "/../libexec/", "/../client/"}, "rayd-worker");
+  const std::string folder = folder_of_program();
+  options.worker_program = find_worker_program(folder);
   const std::string library =
-      find_beside({"/../" RAYD_LIBDIR "/", "/../lib/", "/../client/"}, "librayclient.so");
+      find_beside(folder, {"/../" RAYD_LIBDIR "/", "/../lib/", "/../client/"}, "librayclient.so");
   if (!library.empty()) options.library_dir = folder_of(library);
   options.version = kVersion;
   return shell::run_daemon(std::move(options));

@@ -151,6 +151,14 @@ TaskId Session::begin_call(Lock& lock, const api::CallSpec& call, std::vector<Ar
   return core_.mint();
 }
 
+void Session::create_returns(TaskId task, std::span<api::ObjectId> returns) {
+  for (size_t i = 0; i < returns.size(); ++i) {
+    const rayd::ObjectId object = task.object(static_cast<uint32_t>(i + 1));
+    core_.created(object);
+    returns[i] = id_of(object);
+  }
+}
+
 void Session::end_call(Lock& lock, const std::vector<rayd::ObjectId>& temporaries) {
   send(lock);
   for (const rayd::ObjectId object : temporaries) core_.drop_handle(object);
@@ -161,11 +169,7 @@ void Session::submit(const api::CallSpec& call, std::span<api::ObjectId> returns
   std::vector<Arg> args;
   std::vector<rayd::ObjectId> temporaries;
   const TaskId task = begin_call(lock, call, args, temporaries);
-  for (size_t i = 0; i < returns.size(); ++i) {
-    const rayd::ObjectId object = task.object(static_cast<uint32_t>(i + 1));
-    core_.created(object);
-    returns[i] = id_of(object);
-  }
+  create_returns(task, returns);
   core_.outbox().push_back(Submit{task, call.template_id, std::move(args)});
   end_call(lock, temporaries);
 }
@@ -176,11 +180,7 @@ void Session::call_actor(api::ActorId actor, const api::CallSpec& call,
   std::vector<Arg> args;
   std::vector<rayd::ObjectId> temporaries;
   const TaskId task = begin_call(lock, call, args, temporaries);
-  for (size_t i = 0; i < returns.size(); ++i) {
-    const rayd::ObjectId object = task.object(static_cast<uint32_t>(i + 1));
-    core_.created(object);
-    returns[i] = id_of(object);
-  }
+  create_returns(task, returns);
   core_.outbox().push_back(CallActor{task, id_of(actor), call.template_id, std::move(args)});
   end_call(lock, temporaries);
 }

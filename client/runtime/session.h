@@ -117,6 +117,7 @@ class Session : public ray::internal::Runtime, public std::enable_shared_from_th
   void await_pending_limit(Lock& lock);
   TaskId begin_call(Lock& lock, const ray::internal::CallSpec& call, std::vector<Arg>& args,
                     std::vector<rayd::ObjectId>& temporaries);
+  void create_returns(TaskId task, std::span<ray::internal::ObjectId> returns);
   void end_call(Lock& lock, const std::vector<rayd::ObjectId>& temporaries);
   rayd::ObjectId put_locked(Lock& lock, const ray::internal::SerializedValue& value);
   Value make_value(Lock& lock, const ray::internal::SerializedValue& value);

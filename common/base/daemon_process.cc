@@ -129,6 +129,20 @@ std::string folder_of_this_code() {
   return path.substr(0, path.rfind('/'));
 }
 
+std::string find_beside(const std::string& folder, std::initializer_list<const char*> places,
+                        const std::string& name) {
+  for (const char* place : places) {
+    char resolved[PATH_MAX];
+    const std::string path = folder + place + name;
+    if (realpath(path.c_str(), resolved) != nullptr) return resolved;
+  }
+  return {};
+}
+
+std::string find_worker_program(const std::string& folder) {
+  return find_beside(folder, {"/", "/../libexec/", "/../client/"}, "rayd-worker");
+}
+
 std::string find_daemon_program() {
   if (const char* given = std::getenv("RAYD_PROGRAM"); given != nullptr && *given != 0) {
     return given;

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,14 @@ std::string folder_of_this_code();
 /// The daemon's program: $RAYD_PROGRAM, else beside this library or program (installed or in the
 /// build tree), else on the PATH. Empty: not found.
 std::string find_daemon_program();
+
+/// The first of these places, relative to a folder, that holds `name`: installed, or in the build
+/// tree. Empty: none.
+std::string find_beside(const std::string& folder, std::initializer_list<const char*> places,
+                        const std::string& name);
+
+/// rayd-worker, beside the daemon's program in `folder`. Empty: not found.
+std::string find_worker_program(const std::string& folder);
 
 struct DaemonStart {
   std::string program;

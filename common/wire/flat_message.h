@@ -31,14 +31,10 @@ auto read_flat_message(ByteSpan bytes, const Read& read)
   capnp::ReaderOptions options;
   options.traversalLimitInWords = words.size() * 2 + 64;
   options.nestingLimit = 16;
-  try {
+  return read_guarded([&] {
     capnp::FlatArrayMessageReader reader{{words.data(), words.size()}, options};
     return read(reader.getRoot<Root>());
-  } catch (const Malformed& malformed) {
-    return Error{ErrorCode::kCorrupt, malformed.what};
-  } catch (const kj::Exception& exception) {
-    return Error{ErrorCode::kCorrupt, exception.getDescription().cStr()};
-  }
+  });
 }
 
 }  // namespace rayd::wire

@@ -98,15 +98,11 @@ auto decode_message(ByteSpan bytes, Read read)
   capnp::ReaderOptions options;
   options.traversalLimitInWords = words.size() * 2;
   options.nestingLimit = 8;
-  try {
+  return read_guarded([&] {
     capnp::FlatArrayMessageReader reader{{words.data(), bytes.size() / sizeof(capnp::word)},
                                          options};
     return read(reader.getRoot<Root>());
-  } catch (const Malformed& malformed) {
-    return Error{ErrorCode::kCorrupt, malformed.what};
-  } catch (const kj::Exception& exception) {
-    return Error{ErrorCode::kCorrupt, exception.getDescription().cStr()};
-  }
+  });
 }
 
 Hello read_hello(schema::Hello::Reader reader) {

@@ -78,14 +78,10 @@ auto read_single_segment(ByteSpan bytes, const Read& read)
   // Every pointer of an honest message is followed once; the slack is for default structs.
   options.traversalLimitInWords = segment.size() * 2 + 64;
   options.nestingLimit = 16;
-  try {
+  return read_guarded([&] {
     capnp::SegmentArrayMessageReader reader{segments, options};
     return read(reader.getRoot<Root>());
-  } catch (const Malformed& malformed) {
-    return Error{ErrorCode::kCorrupt, malformed.what};
-  } catch (const kj::Exception& exception) {
-    return Error{ErrorCode::kCorrupt, exception.getDescription().cStr()};
-  }
+  });
 }
 
 }  // namespace rayd::wire

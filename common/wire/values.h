@@ -6,8 +6,11 @@
 // kCorrupt.
 #pragma once
 
+#include <kj/exception.h>
+
 #include <string>
 
+#include "common/base/result.h"
 #include "common/schema/value.capnp.h"
 #include "common/types/call.h"
 
@@ -16,6 +19,18 @@ namespace rayd::wire {
 struct Malformed {
   std::string what;
 };
+
+/// What `read` returns, or kCorrupt for what it throws.
+template <class Read>
+auto read_guarded(const Read& read) -> Result<decltype(read())> {
+  try {
+    return read();
+  } catch (const Malformed& malformed) {
+    return Error{ErrorCode::kCorrupt, malformed.what};
+  } catch (const kj::Exception& exception) {
+    return Error{ErrorCode::kCorrupt, exception.getDescription().cStr()};
+  }
+}
 
 /// From a number of the schema, an enumerant or plain: both begin at 0 and have
 /// the same order.

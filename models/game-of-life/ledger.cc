@@ -129,31 +129,35 @@ void Ledger::on_frame(const FramePart& part, WordReader& reader) {
   const auto count = static_cast<uint64_t>(pixels.width * pixels.height);
   const auto densities = reader.take((count + 1) / 2);
   auto [it, opened] = frames_.try_emplace(part.step);
-  OpenFrame& open = it->second;
+  Open<Frame>& open = it->second;
   if (opened) {
     const Block whole = frame_block({0, 0, plan_.size.width, plan_.size.height}, plan_.frame_scale);
-    open.frame = {part.step, whole.width, whole.height, {}};
-    open.frame.densities.resize(static_cast<size_t>(whole.width * whole.height));
+    open.whole = {part.step, whole.width, whole.height, {}};
+    open.whole.densities.resize(static_cast<size_t>(whole.width * whole.height));
     open.tiles_left = plan_.tiles.tiles();
   }
   // Pixels on the border of tiles get a part from each.
   for (uint64_t i = 0; i < count; ++i) {
     const int64_t x = pixels.x + static_cast<int64_t>(i) % pixels.width;
     const int64_t y = pixels.y + static_cast<int64_t>(i) / pixels.width;
-    open.frame.densities[static_cast<size_t>(y * open.frame.width + x)] +=
+    open.whole.densities[static_cast<size_t>(y * open.whole.width + x)] +=
         static_cast<uint32_t>(densities[i / 2] >> (i % 2 * 32));
   }
   --open.tiles_left;
 }
 
-std::vector<Ledger::Frame> Ledger::take_frames() {
-  std::vector<Frame> closed;
-  while (!frames_.empty() && frames_.begin()->second.tiles_left == 0) {
-    closed.push_back(std::move(frames_.begin()->second.frame));
-    frames_.erase(frames_.begin());
+template <class Whole>
+std::vector<Whole> Ledger::take_closed(OpenByStep<Whole>& open) {
+  std::vector<Whole> closed;
+  while (!open.empty() && open.begin()->second.tiles_left == 0) {
+    closed.push_back(std::move(open.begin()->second.whole));
+    open.erase(open.begin());
   }
   return closed;
 }
+
+std::vector<Ledger::Frame> Ledger::take_frames() { return take_closed(frames_); }
+std::vector<Ledger::State> Ledger::take_checkpoints() { return take_closed(checkpoints_); }
 
 void Ledger::on_final(const FinalPart& part, WordReader& reader) {
   const Block block = block_of(part.tile);
@@ -167,22 +171,13 @@ void Ledger::on_cells(const CellsPart& part, WordReader& reader) {
   if (!plan_.in_checkpoints(part.step)) foreign();
   const Block block = block_of(part.tile);
   auto [it, opened] = checkpoints_.try_emplace(part.step);
-  OpenState& open = it->second;
+  Open<State>& open = it->second;
   if (opened) {
-    open.state = {part.step, BitGrid(plan_.size.width, plan_.size.height)};
+    open.whole = {part.step, BitGrid(plan_.size.width, plan_.size.height)};
     open.tiles_left = plan_.tiles.tiles();
   }
-  read_block(block, reader, open.state.cells);
+  read_block(block, reader, open.whole.cells);
   --open.tiles_left;
-}
-
-std::vector<Ledger::State> Ledger::take_checkpoints() {
-  std::vector<State> closed;
-  while (!checkpoints_.empty() && checkpoints_.begin()->second.tiles_left == 0) {
-    closed.push_back(std::move(checkpoints_.begin()->second.state));
-    checkpoints_.erase(checkpoints_.begin());
-  }
-  return closed;
 }
 
 uint64_t Ledger::steps() const {

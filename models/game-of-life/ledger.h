@@ -101,16 +101,19 @@ class Ledger {
   uint64_t digest_ = 0;
   BitGrid cells_;
   std::map<uint64_t, SeriesPart> series_;  // by step, not yet taken
-  struct OpenFrame {
-    Frame frame;
+  /// What comes tile by tile, by step, until it is taken.
+  template <class Whole>
+  struct Open {
+    Whole whole;
     int64_t tiles_left = 0;
   };
-  std::map<uint64_t, OpenFrame> frames_;  // by step, not yet taken
-  struct OpenState {
-    State state;
-    int64_t tiles_left = 0;
-  };
-  std::map<uint64_t, OpenState> checkpoints_;  // by step, not yet taken
+  template <class Whole>
+  using OpenByStep = std::map<uint64_t, Open<Whole>>;
+  template <class Whole>
+  static std::vector<Whole> take_closed(OpenByStep<Whole>& open);
+
+  OpenByStep<Frame> frames_;
+  OpenByStep<State> checkpoints_;
   std::vector<uint64_t> worker_steps_;
 };
 

@@ -205,8 +205,8 @@ void Options::check(Mistakes& mistakes) const {
     mistakes.push_back({"tiles", size_text({tiles.width, tiles.height}),
                         "no more tiles than cells in each direction", ""});
   }
-  if (resume.is_file() || !resume.content.empty()) return check_resume(mistakes);
-  if (pattern.content.empty() && !pattern.is_file()) return;
+  if (resume.is_given()) return check_resume(mistakes);
+  if (!pattern.is_given()) return;
   if (density >= 0) {
     mistakes.push_back({"density", Json(density).text(), "either density or pattern", ""});
   }
@@ -225,7 +225,7 @@ Plan Options::plan(const Surroundings& surroundings) const {
   plan.steps = static_cast<uint64_t>(steps);
   plan.seed = surroundings.seed;
   Pattern start;
-  if (pattern.content.empty() && !pattern.is_file()) {
+  if (!pattern.is_given()) {
     plan.chance = Chance(density < 0 ? .3 : density);
   } else {
     start = read();
@@ -237,7 +237,7 @@ Plan Options::plan(const Surroundings& surroundings) const {
     }
   }
   plan.rule = rule_of(start);
-  if (resume.is_file() || !resume.content.empty()) {
+  if (resume.is_given()) {
     Checkpoint checkpoint = decode_checkpoint(resume.content);
     plan.rule = checkpoint.rule;
     plan.first_step = checkpoint.step;

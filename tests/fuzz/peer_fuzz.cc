@@ -7,35 +7,16 @@
 #include "common/base/check.h"
 #include "common/wire/journal_wire.h"
 #include "common/wire/peer_lane.h"
+#include "tests/fuzz/input.h"
 #include "tests/unit/common/samples.h"
 
 namespace {
 
 using namespace rayd;
+using fuzz::Input;
 using test::same;
 
 constexpr int kMaxSteps = 64;
-
-class Input {
- public:
-  Input(const uint8_t* data, size_t size) : rest_(data, size) {}
-  bool is_empty() const { return rest_.empty(); }
-  template <class T>
-  T take() {
-    T value = 0;
-    const ByteSpan bytes = take(sizeof(T));
-    if (!bytes.empty()) std::memcpy(&value, bytes.data(), bytes.size());
-    return value;
-  }
-  ByteSpan take(size_t size) {
-    const ByteSpan taken = rest_.first(std::min(size, rest_.size()));
-    rest_ = rest_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  ByteSpan rest_;
-};
 
 Result<PeerMessage> decode(wire::PeerDecoder& decoder, ByteSpan frame, const PeerMessage*) {
   return decoder.decode_peer_message(frame);

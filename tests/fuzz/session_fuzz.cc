@@ -9,37 +9,15 @@
 
 #include "common/base/check.h"
 #include "common/net/peer_session.h"
+#include "tests/fuzz/input.h"
 
 namespace {
 
 using namespace rayd;
+using fuzz::Input;
 using net::PeerSession;
 
 constexpr int kMaxSteps = 400;
-
-class Input {
- public:
-  Input(const uint8_t* data, size_t size) : rest_(data, size) {}
-  bool is_empty() const { return rest_.empty(); }
-  uint8_t byte() {
-    const ByteSpan one = bytes(1);
-    return one.empty() ? uint8_t{0} : one[0];
-  }
-  uint64_t number() {
-    uint64_t number = 0;
-    const ByteSpan eight = bytes(1 + byte() % 8);
-    std::memcpy(&number, eight.data(), eight.size());
-    return number;
-  }
-  ByteSpan bytes(size_t size) {
-    const ByteSpan taken = rest_.first(std::min(size, rest_.size()));
-    rest_ = rest_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  ByteSpan rest_;
-};
 
 PeerSession::Options small_windows() {
   PeerSession::Options options;
@@ -60,12 +38,12 @@ Bytes message_of(uint64_t number, size_t size) {
 class Hostile {
  public:
   void step(Input& input) {
-    switch (input.byte() % 6) {
+    switch (input.take<uint8_t>() % 6) {
       case 0: return connect(input);
       case 1: return session_.on_disconnected();
-      case 2: ++sent_; return session_.send(message_of(sent_, 1 + input.byte() % 100));
+      case 2: ++sent_; return session_.send(message_of(sent_, 1 + input.take<uint8_t>() % 100));
       case 3: return write(input);
-      case 4: return hear(input.bytes(input.byte()));
+      case 4: return hear(input.take(input.take<uint8_t>()));
       default: return hear(frame(input));
     }
   }
@@ -81,7 +59,7 @@ class Hostile {
   void write(Input& input) {
     std::vector<uint8_t> out;
     const uint64_t queued = session_.queued_bytes();
-    session_.write(out, 1 + input.byte(), PeerSession::Ack::kNow);
+    session_.write(out, 1 + input.take<uint8_t>(), PeerSession::Ack::kNow);
     RAY_CHECK(session_.queued_bytes() == queued);
     RAY_CHECK(session_.is_connected() || out.empty());
     RAY_CHECK(!session_.owes_ack());
@@ -89,8 +67,8 @@ class Hostile {
 
   // A frame whose fields are near what they might be.
   std::vector<uint8_t> frame(Input& input) const {
-    const auto near = [&](uint64_t truth) { return truth + input.byte() % 5 - 2; };
-    const uint8_t shape = input.byte();
+    const auto near = [&](uint64_t truth) { return truth + input.take<uint8_t>() % 5 - 2; };
+    const uint8_t shape = input.take<uint8_t>();
     const uint32_t length = shape % 4 == 0 ? static_cast<uint32_t>(input.number()) : shape % 101;
     const uint32_t kind = shape % 8 == 7 ? static_cast<uint32_t>(input.number()) : shape % 2;
     const uint64_t number = near(session_.received() + 1);
@@ -132,18 +110,20 @@ class Hostile {
 class Honest {
  public:
   void step(Input& input) {
-    const uint8_t which = input.byte();
+    const uint8_t which = input.take<uint8_t>();
     End& end = ends_[which % 2];
     End& other = ends_[1 - which % 2];
     switch (which / 2 % 5) {
-      case 0: ++end.sent; return end.session.send(message_of(end.sent, 1 + input.byte() % 100));
+      case 0:
+        ++end.sent;
+        return end.session.send(message_of(end.sent, 1 + input.take<uint8_t>() % 100));
       case 1:
         return end.session.write(
-            end.way, 1 + input.byte(),
-            input.byte() % 2 == 0 ? PeerSession::Ack::kNow : PeerSession::Ack::kIfDue);
-      case 2: return carry(end, other, 1 + input.byte());
-      case 3: return cut(input.byte());
-      default: return connect(input.byte());
+            end.way, 1 + input.take<uint8_t>(),
+            input.take<uint8_t>() % 2 == 0 ? PeerSession::Ack::kNow : PeerSession::Ack::kIfDue);
+      case 2: return carry(end, other, 1 + input.take<uint8_t>());
+      case 3: return cut(input.take<uint8_t>());
+      default: return connect(input.take<uint8_t>());
     }
   }
 
@@ -213,7 +193,7 @@ class Honest {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Input input{data, size};
-  if (input.byte() % 2 == 0) {
+  if (input.take<uint8_t>() % 2 == 0) {
     Hostile hostile;
     for (int step = 0; step < kMaxSteps && !input.is_empty(); ++step) hostile.step(input);
     return 0;

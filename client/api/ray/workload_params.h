@@ -34,6 +34,7 @@ struct Input {
   std::string name;     ///< the file's name as typed, "-" for standard input, "" for a typed value
   std::string content;  ///< the bytes of the file, or the typed value itself
   bool is_file() const { return !name.empty(); }
+  bool is_given() const { return is_file() || !content.empty(); }
 };
 
 enum class ParamKind : uint8_t {

@@ -31,6 +31,16 @@ TEST_CASE("the last job is remembered, and there is none at first") {
   CHECK(state.last_job() == JobId{12});
 }
 
+TEST_CASE("the machines that were brought up are remembered, and there are none at first") {
+  const Folder folder;
+  const StateFolder state{folder.path + "/new"};
+  CHECK(state.hosts().empty());
+  state.remember_hosts({"b", "me@a"});
+  CHECK(state.hosts() == std::set<std::string>{"b", "me@a"});
+  state.remember_hosts({});
+  CHECK(state.hosts().empty());
+}
+
 TEST_CASE("outcomes are kept until they are forgotten") {
   const Folder folder;
   const StateFolder state{folder.path};

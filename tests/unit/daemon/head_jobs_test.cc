@@ -1,35 +1,9 @@
 // Jobs: drivers, submitted workloads, modules.
 #include "tests/unit/catch.h"
-#include "tests/unit/daemon/head_fixture.h"
+#include "tests/unit/daemon/head_jobs_fixture.h"
 
 namespace rayd::head {
 namespace {
-
-SubmitJob square() {
-  SubmitJob submit;
-  submit.request = 41;
-  submit.operation = {ClientId{1, 0}, 9};
-  submit.name = "square";
-  submit.workload = "square";
-  auto root = std::make_shared<CallTemplate>();
-  root->kind = CallTemplate::Kind::kJobRoot;
-  root->function.name = "square";
-  submit.root = root;
-  submit.now_unix_ms = 12;
-  return submit;
-}
-
-AttemptDone done_with(TaskId task, const std::string& text) {
-  AttemptDone done;
-  done.task = task;
-  done.attempt = 1;
-  Value value;
-  value.kind = Value::Kind::kInline;
-  value.bytes = Bytes::copy(text);
-  value.size = text.size();
-  done.results.push_back(value);
-  return done;
-}
 
 AttemptFailed failure(TaskId task, uint32_t attempt,
                       AttemptFailed::Started started = AttemptFailed::Started::kYes) {
@@ -40,12 +14,6 @@ AttemptFailed failure(TaskId task, uint32_t attempt,
 }
 
 const TaskId kRoot = TaskId::make(ClientId{0, 1}, 0);
-
-JobRow row_of(const HeadFixture& head, JobId job) {
-  for (const JobRow& row : head.core.snapshot().jobs)
-    if (row.job == job) return row;
-  return {};
-}
 
 struct Submitted : HeadFixture {
   Submitted() {
