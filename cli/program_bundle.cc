@@ -42,9 +42,11 @@ bool is_of_the_system(const std::string& name) {
   return false;
 }
 
-/// The lines of ldd: "\tlibkj.so => /lib/libkj.so (0x…)".
-Status add_libraries(const std::string& program, Contents& contents) {
-  const std::string command = "ldd '" + program + "' 2>&1";
+/// The lines of ldd: "\tlibkj.so => /lib/libkj.so (0x…)". As the daemon does for its workers, it is
+/// told where librayclient lies: a prefix need not be known to the system's loader.
+Status add_libraries(const std::string& program, const std::string& folder, Contents& contents) {
+  const std::string command = "LD_LIBRARY_PATH='" + folder +
+                              "'${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} ldd '" + program + "' 2>&1";
   FILE* const lines = popen(command.c_str(), "r");
   if (lines == nullptr) return Error{ErrorCode::kNotFound, "ldd cannot be run"};
   std::string missing;
@@ -70,15 +72,18 @@ Result<Contents> find_contents() {
   contents["bin/rayctl"] = fs::read_symlink("/proc/self/exe", error);
   const std::string daemon = fs::canonical(find_daemon_program(), error);
   contents["bin/rayd"] = daemon;
-  contents["bin/rayd-worker"] = find_worker_program(daemon.substr(0, daemon.rfind('/')));
+  const std::string folder = daemon.substr(0, daemon.rfind('/'));
+  contents["bin/rayd-worker"] = find_worker_program(folder);
+  const std::string client = find_client_library(folder);
+  contents["lib/librayclient.so"] = client;  // the daemon looks for it by this name
   for (const auto& [place, path] : contents) {
     if (path.empty())
       return Error{ErrorCode::kNotFound, place + " is not here, so it cannot be copied"};
   }
-  // The worker is linked with librayclient, so ldd finds that too.
   const Contents programs = contents;
   for (const auto& [place, path] : programs) {
-    if (const Status added = add_libraries(path, contents); !added.ok()) return added.error();
+    const Status added = add_libraries(path, client.substr(0, client.rfind('/')), contents);
+    if (!added.ok()) return added.error();
   }
   if (const std::string models = bundled_module(); !models.empty()) {
     contents["lib/rayd/libmodels.so"] = models;

@@ -77,8 +77,7 @@ int main(int argc, char** argv) {
   options.places = std::move(*places);
   const std::string folder = folder_of_program();
   options.worker_program = find_worker_program(folder);
-  const std::string library =
-      find_beside(folder, {"/../" RAYD_LIBDIR "/", "/../lib/", "/../client/"}, "librayclient.so");
+  const std::string library = find_client_library(folder);
   if (!library.empty()) options.library_dir = folder_of(library);
   options.version = kVersion;
   return shell::run_daemon(std::move(options));

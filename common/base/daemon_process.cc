@@ -143,6 +143,11 @@ std::string find_worker_program(const std::string& folder) {
   return find_beside(folder, {"/", "/../libexec/", "/../client/"}, "rayd-worker");
 }
 
+std::string find_client_library(const std::string& folder) {
+  return find_beside(folder, {"/../" RAYD_LIBDIR "/", "/../lib/", "/../client/"},
+                     "librayclient.so");
+}
+
 std::string find_daemon_program() {
   if (const char* given = std::getenv("RAYD_PROGRAM"); given != nullptr && *given != 0) {
     return given;

@@ -28,6 +28,10 @@ std::string find_beside(const std::string& folder, std::initializer_list<const c
 /// rayd-worker, beside the daemon's program in `folder`. Empty: not found.
 std::string find_worker_program(const std::string& folder);
 
+/// librayclient.so, of which workers are made, beside the daemon's program in `folder`. Empty: not
+/// found.
+std::string find_client_library(const std::string& folder);
+
 struct DaemonStart {
   std::string program;
   std::vector<std::string> arguments;  // without --ready-fd
